@@ -1,0 +1,52 @@
+"""Adagrad."""
+
+from typing import Any, Dict, Optional, Tuple
+
+import tensorflow.compat.v1 as tf
+
+from keras_optimizers import backend
+from keras_optimizers.backend import Tensor
+from keras_optimizers.base import Optimizer
+from keras_optimizers.step import Step
+
+
+class Adagrad(Optimizer):
+    """Adagrad: the more a parameter has moved, the smaller its steps become.
+
+    Arguments:
+        lr: float >= 0. Learning rate.
+        epsilon: float >= 0. Added to the root, outside of it. None: `K.epsilon()`.
+        decay: float >= 0. The rate at step t (from 0) is `lr / (1 + decay * t)`.
+        **kwargs: `clipnorm`, `clipvalue`, `global_clipnorm`; see `Optimizer`.
+
+    Weights: a sum of squares a parameter, from zero; `iterations` is not among them, as in the
+    reference.
+
+    References: Duchi, Hazan and Singer 2011, "Adaptive Subgradient Methods for Online Learning
+    and Stochastic Optimization"; `Adagrad` of tensorflow/python/keras/optimizers.py, r1.10.
+    """
+
+    slot_roles = ("sum_of_squares",)
+    weight_scalars = ()
+
+    def __init__(self, lr=0.01, epsilon=None, decay=0.0, **kwargs):
+        # type: (float, Optional[float], float, **Any) -> None
+        super(Adagrad, self).__init__(**kwargs)
+        self._create_scalars(lr=lr, decay=decay, iterations=0)
+        self.epsilon = backend.epsilon() if epsilon is None else epsilon
+        self.initial_decay = decay
+
+    def step_coefficients(self, step: Step) -> Dict[str, Tensor]:
+        return {"learning_rate": step.learning_rate}
+
+    def update_rule(
+        self, parameter: Tensor, gradient: Tensor, slots: Any, coefficients: Any
+    ) -> Tuple[Tensor, Dict[str, Tensor]]:
+        sum_of_squares = slots.sum_of_squares + tf.square(gradient)
+        root = tf.sqrt(sum_of_squares)
+        parameter = parameter - coefficients.learning_rate * gradient / (root + self.epsilon)
+        return parameter, {"sum_of_squares": sum_of_squares}
+
+    def get_config(self):
+        # type: () -> Dict[str, Any]
+        return self._config("lr", "decay", epsilon=self.epsilon)

@@ -1,0 +1,97 @@
+"""Adam and AMSGrad."""
+
+from typing import Any, Dict, List, Optional, Tuple
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from keras_optimizers import backend
+from keras_optimizers.backend import Tensor
+from keras_optimizers.base import Optimizer
+from keras_optimizers.step import Step
+
+
+class Adam(Optimizer):
+    """Adam: steps by the first moment of the gradient over the root of the second.
+
+    Arguments:
+        lr: float >= 0. Learning rate.
+        beta_1: float, 0 < beta < 1. Share of the first moment that the next one keeps.
+        beta_2: float, 0 < beta < 1. The same of the second moment.
+        epsilon: float >= 0. Added to the root, outside of it ("epsilon hat" of the paper).
+            None: `K.epsilon()`.
+        decay: float >= 0. The rate at step t (from 0) is `lr / (1 + decay * t)`.
+        amsgrad: bool. Divide by the largest second moment seen so far (AMSGrad).
+        **kwargs: `clipnorm`, `clipvalue`, `global_clipnorm`; see `Optimizer`.
+
+    Weights: `iterations` (int64 scalar), then the first moments, then the second moments, then
+    the largest second moments (each a parameter; without `amsgrad` unused zeros of shape (1,)).
+
+    References: Kingma and Ba 2014, "Adam: A Method for Stochastic Optimization"; Reddi, Kale and
+    Kumar 2018, "On the Convergence of Adam and Beyond"; `Adam` of
+    tensorflow/python/keras/optimizers.py, r1.10.
+    """
+
+    slot_roles = ("first_moment", "second_moment", "largest_second_moment")
+
+    def __init__(
+        self,
+        lr=0.001,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=None,
+        decay=0.0,
+        amsgrad=False,
+        **kwargs
+    ):
+        # type: (float, float, float, Optional[float], float, bool, **Any) -> None
+        super(Adam, self).__init__(**kwargs)
+        self._create_scalars(iterations=0, lr=lr, beta_1=beta_1, beta_2=beta_2, decay=decay)
+        self.epsilon = backend.epsilon() if epsilon is None else epsilon
+        self.initial_decay = decay
+        self.amsgrad = amsgrad
+
+    def step_coefficients(self, step: Step) -> Dict[str, Tensor]:
+        beta_1, beta_2 = step["beta_1"], step["beta_2"]
+        bias_correction = tf.sqrt(1.0 - tf.pow(beta_2, step.number)) / (
+            1.0 - tf.pow(beta_1, step.number)
+        )
+        return {
+            "learning_rate": step.learning_rate * bias_correction,
+            "beta_1": beta_1,
+            "one_minus_beta_1": 1.0 - beta_1,
+            "beta_2": beta_2,
+            "one_minus_beta_2": 1.0 - beta_2,
+        }
+
+    def update_rule(
+        self, parameter: Tensor, gradient: Tensor, slots: Any, coefficients: Any
+    ) -> Tuple[Tensor, Dict[str, Tensor]]:
+        c = coefficients
+        first_moment = c.beta_1 * slots.first_moment + c.one_minus_beta_1 * gradient
+        second_moment = c.beta_2 * slots.second_moment + c.one_minus_beta_2 * tf.square(gradient)
+        new_slots = {"first_moment": first_moment, "second_moment": second_moment}
+        divisor = second_moment
+        if self.amsgrad:
+            divisor = tf.maximum(slots.largest_second_moment, second_moment)
+            new_slots["largest_second_moment"] = divisor
+        step = c.learning_rate * first_moment / (tf.sqrt(divisor) + self.epsilon)
+        return parameter - step, new_slots
+
+    def slot_shape(self, role: str, parameter_shape: List[int]) -> List[int]:
+        if role == "largest_second_moment" and not self.amsgrad:
+            return [1]
+        return parameter_shape
+
+    def complete_weights(self, weights: List[Any]) -> List[Any]:
+        """TF 1.4, 1.5 and Keras before 2.1.3 have no third group: without AMSGrad nothing reads it."""
+        parameters = (len(self.weights) - 1) // 3
+        if not self.amsgrad and parameters and len(weights) == 1 + 2 * parameters:
+            return weights + [np.zeros([1])] * parameters
+        return weights
+
+    def get_config(self):
+        # type: () -> Dict[str, Any]
+        return self._config(
+            "lr", "beta_1", "beta_2", "decay", epsilon=self.epsilon, amsgrad=self.amsgrad
+        )

@@ -1,0 +1,59 @@
+"""Adamax."""
+
+from typing import Any, Dict, Optional, Tuple
+
+import tensorflow.compat.v1 as tf
+
+from keras_optimizers import backend
+from keras_optimizers.backend import Tensor
+from keras_optimizers.base import Optimizer
+from keras_optimizers.step import Step
+
+
+class Adamax(Optimizer):
+    """Adamax: Adam with the infinity norm in place of the second moment.
+
+    Arguments:
+        lr: float >= 0. Learning rate.
+        beta_1: float, 0 < beta < 1. Share of the first moment that the next one keeps.
+        beta_2: float, 0 < beta < 1. Factor by which the norm fades each step.
+        epsilon: float >= 0. Added to the norm. None: `K.epsilon()`.
+        decay: float >= 0. The rate at step t (from 0) is `lr / (1 + decay * t)`.
+        **kwargs: `clipnorm`, `clipvalue`, `global_clipnorm`; see `Optimizer`.
+
+    Weights: `iterations` (int64 scalar), then the first moments, then the infinity norms.
+
+    References: Kingma and Ba 2014, "Adam: A Method for Stochastic Optimization", section 7;
+    `Adamax` of tensorflow/python/keras/optimizers.py, r1.10.
+    """
+
+    slot_roles = ("first_moment", "infinity_norm")
+
+    def __init__(self, lr=0.002, beta_1=0.9, beta_2=0.999, epsilon=None, decay=0.0, **kwargs):
+        # type: (float, float, float, Optional[float], float, **Any) -> None
+        super(Adamax, self).__init__(**kwargs)
+        self._create_scalars(iterations=0, lr=lr, beta_1=beta_1, beta_2=beta_2, decay=decay)
+        self.epsilon = backend.epsilon() if epsilon is None else epsilon
+        self.initial_decay = decay
+
+    def step_coefficients(self, step: Step) -> Dict[str, Tensor]:
+        beta_1 = step["beta_1"]
+        return {
+            "learning_rate": step.learning_rate / (1.0 - tf.pow(beta_1, step.number)),
+            "beta_1": beta_1,
+            "one_minus_beta_1": 1.0 - beta_1,
+            "beta_2": step["beta_2"],
+        }
+
+    def update_rule(
+        self, parameter: Tensor, gradient: Tensor, slots: Any, coefficients: Any
+    ) -> Tuple[Tensor, Dict[str, Tensor]]:
+        c = coefficients
+        first_moment = c.beta_1 * slots.first_moment + c.one_minus_beta_1 * gradient
+        infinity_norm = tf.maximum(c.beta_2 * slots.infinity_norm, tf.abs(gradient))
+        parameter = parameter - c.learning_rate * first_moment / (infinity_norm + self.epsilon)
+        return parameter, {"first_moment": first_moment, "infinity_norm": infinity_norm}
+
+    def get_config(self):
+        # type: () -> Dict[str, Any]
+        return self._config("lr", "beta_1", "beta_2", "decay", epsilon=self.epsilon)

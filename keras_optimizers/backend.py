@@ -1,0 +1,168 @@
+"""The only door to TensorFlow's sessions and variables, and to the host Keras.
+
+Everything here works in graph mode. Nothing here knows an update rule.
+"""
+
+from typing import Any, Dict, List, Sequence
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+# Private: tf.keras.Model.compile accepts only subclasses of these classes, and 1.15's public
+# `tf.keras.optimizers.Optimizer` is another class (OptimizerV2). Taken here, once, because
+# `install()` later puts our own classes under these very names.
+from tensorflow.python.keras import backend as _host_backend
+from tensorflow.python.keras import optimizers as _host_optimizers
+from tensorflow.python.keras.optimizer_v2 import optimizer_v2 as _optimizer_v2
+
+# Private: the switch for "X is deprecated" log lines, which has no public counterpart.
+from tensorflow.python.util import deprecation as _deprecation
+
+HostOptimizer = _host_optimizers.Optimizer
+HostTFOptimizer = _host_optimizers.TFOptimizer
+OptimizerV2 = _optimizer_v2.OptimizerV2
+
+# TensorFlow 1.15 ships no type information; these names say what is meant.
+Tensor = Any
+Variable = Any
+Session = Any
+
+floatx = tf.keras.backend.floatx
+epsilon = tf.keras.backend.epsilon
+
+# Private: makes the host initialize the variables of a wrapped tf.train optimizer.
+track_tf_optimizer = _host_backend.track_tf_optimizer
+
+
+def require_graph_mode() -> None:
+    """Refuse eager execution.
+
+    Raises:
+        RuntimeError: If eager execution is on where this is called.
+    """
+    if tf.executing_eagerly():
+        raise RuntimeError(
+            "keras_optimizers builds graphs and does not support eager execution. "
+            "Call `tf.compat.v1.disable_eager_execution()` when the program starts, or build "
+            "the model inside `with tf.Graph().as_default():`."
+        )
+
+
+def silence_deprecation_warnings() -> None:
+    """Stop TensorFlow's "X is deprecated" log lines; all other warnings stay."""
+    _deprecation._PRINT_DEPRECATION_WARNINGS = False
+
+
+def variable(value: Any, dtype: Any, name: Any = None) -> Variable:
+    """A resource variable that the host initializes on first use.
+
+    Unlike `tf.keras.backend.variable` it is not trainable: an optimizer's state must not turn
+    up in `tf.trainable_variables()`.
+    """
+    created = tf.Variable(value, dtype=dtype, name=name, trainable=False, use_resource=True)
+    _host_backend.track_variable(created)  # private: no public way to have it initialized
+    return created
+
+
+def zeros(shape: Sequence[int], dtype: Any, beside: Variable) -> Variable:
+    """A variable of zeros on the device of the variable `beside`."""
+    with tf.init_scope(), colocated_with(beside):
+        return variable(tf.zeros(shape, dtype), dtype)
+
+
+def colocated_with(variable_or_tensor: Any) -> Any:
+    """Context in which new ops go to the device of `variable_or_tensor`."""
+    return tf.get_default_graph().colocate_with(variable_or_tensor.op, ignore_existing=True)
+
+
+def is_variable(value: Any) -> bool:
+    """Whether `value` is a TensorFlow variable, that is, can be assigned to."""
+    return hasattr(value, "assign") and hasattr(value, "initializer")
+
+
+def static_shape(value: Variable) -> List[int]:
+    """The shape of a variable.
+
+    Raises:
+        ValueError: If the variable was made without a fully known shape.
+    """
+    if not value.shape.is_fully_defined():
+        raise ValueError(
+            f"Cannot convert a partially known TensorShape to a Tensor: {value.shape}, of the "
+            f"parameter {value.name}. Give the variable a full shape when it is created."
+        )
+    return value.shape.as_list()
+
+
+def session(variables: Sequence[Variable]) -> Session:
+    """The backend session for `variables`: the default session, else Keras's own.
+
+    The host initializes variables that have no value yet, unless the graph is finalized
+    (then whoever finalized it has initialized them).
+
+    Raises:
+        ValueError: If that session runs another graph than the one that holds `variables`.
+    """
+    graph = variables[0].graph
+    with graph.as_default():
+        if graph.finalized:
+            # Private: the public get_session adds is-initialized ops, impossible here.
+            chosen = _host_backend._get_session(variables)
+        else:
+            if tf.get_default_session() not in (None, _matching(graph)):
+                _refuse_session(variables[0])
+            chosen = tf.keras.backend.get_session(variables)
+    if chosen.graph is not graph:
+        _refuse_session(variables[0])
+    return chosen
+
+
+def _matching(graph: Any) -> Any:
+    """The default session if it runs `graph`, else None."""
+    default = tf.get_default_session()
+    return default if default is not None and default.graph is graph else None
+
+
+def _refuse_session(example: Variable) -> None:
+    raise ValueError(
+        f"The variable {example.name} is in another graph than the current session's. Use a "
+        "session of the graph in which the optimizer was built: `with session.as_default():`, "
+        "or `tf.keras.backend.set_session(session)`."
+    )
+
+
+def get_values(variables: Sequence[Variable]) -> List[np.ndarray]:
+    """The values of `variables`, read in one run; adds no op to the graph."""
+    return session(variables).run(list(variables)) if variables else []
+
+
+def set_values(variables: Sequence[Variable], values: Sequence[np.ndarray]) -> None:
+    """Write `values` in one run; adds no op to the graph.
+
+    A variable's initializer is an assignment that exists already: fed with another value in
+    place of the initial one it writes that value, even in a finalized graph.
+    """
+    pending = list(zip(variables, values))
+    while pending:
+        feeds: Dict[Any, np.ndarray] = {}
+        initializers, later = [], []
+        for target, value in pending:
+            initial_value = target.initializer.inputs[1]
+            key = initial_value.name
+            if key in feeds:  # two variables share one initial value: a second run
+                later.append((target, value))
+                continue
+            feeds[key] = value
+            initializers.append(target.initializer)
+        session(variables).run(initializers, feed_dict=feeds)
+        pending = later
+
+
+def scalar_values(hyperparameters: Sequence[Any]) -> List[float]:
+    """Hyperparameters (variables, tensors or plain numbers) as Python floats, read in one run."""
+    symbolic = [value for value in hyperparameters if tf.is_tensor(value) or is_variable(value)]
+    read = iter(get_values(symbolic))
+    return [
+        float(next(read)) if any(value is one for one in symbolic) else float(value)
+        for value in hyperparameters
+    ]

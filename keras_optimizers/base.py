@@ -1,0 +1,301 @@
+"""The abstract optimizer: all that the optimizers have in common."""
+
+from types import SimpleNamespace
+from typing import Any, Dict, List, Sequence, Tuple
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from keras_optimizers import backend, gradients, kernels
+from keras_optimizers.backend import Tensor, Variable
+from keras_optimizers.step import Step
+from keras_optimizers.weights import check_weights
+
+# Public signatures carry their types in comments: `inspect.signature` must equal the reference's.
+
+
+class Optimizer(backend.HostOptimizer):
+    """Abstract base of all optimizers.
+
+    An optimizer turns a loss and variables into assign ops: `get_updates(loss, params)`. One run
+    of these ops is one training step. It reads every variable before it writes any, so the
+    result is the same at any number of threads.
+
+    A subclass of the usual kind says which slots it keeps (`slot_roles`), which scalars a step
+    needs (`step_coefficients`) and how one parameter moves (`update_rule`). A subclass written
+    for the original may instead override `get_updates`, as there.
+
+    The host's class of the same name is inherited from in name alone, because
+    `tf.keras.Model.compile` accepts nothing else.
+
+    Arguments:
+        clipnorm: float >= 0. Bounds the L2 norm of each gradient by itself.
+        clipvalue: float >= 0. Bounds the absolute value of each element of each gradient.
+        global_clipnorm: float >= 0. Bounds the L2 norm of all gradients together, which is what
+            `clipnorm` means in standalone Keras 2.x; 0 is no clipping. Not with `clipnorm`.
+
+    Raises:
+        TypeError: If a keyword is unknown or its value is no number.
+        ValueError: If a value is negative or NaN.
+        RuntimeError: Under eager execution.
+
+    Reference: `Optimizer` of tensorflow/python/keras/optimizers.py, r1.10.
+    """
+
+    # Names of the per-parameter state, in the order of `weights`.
+    slot_roles = ()  # type: Tuple[str, ...]
+    # Names of the scalars that `weights` begins with.
+    weight_scalars = ("iterations",)  # type: Tuple[str, ...]
+
+    def __init__(self, **kwargs):
+        # type: (**Any) -> None
+        backend.require_graph_mode()
+        # Attributes only when set: hosts ask `hasattr(optimizer, "clipnorm")`.
+        self.__dict__.update(gradients.check_clipping(kwargs))
+        self.updates = []  # type: List[Any]
+        self.weights = []  # type: List[Variable]
+
+    # What makes an optimizer: its own file overrides these.
+
+    def step_coefficients(self, step: Step) -> Dict[str, Tensor]:
+        """The scalars that `update_rule` needs, computed once a step for all parameters."""
+        raise NotImplementedError
+
+    def update_rule(
+        self, parameter: Tensor, gradient: Tensor, slots: Any, coefficients: Any
+    ) -> Tuple[Tensor, Dict[str, Tensor]]:
+        """The new value of one parameter and of those of its slots that change.
+
+        Arguments:
+            parameter, gradient: tensors of one shape and dtype.
+            slots: the slots' values as attributes, by role.
+            coefficients: `step_coefficients` as attributes, in the dtype of `parameter`.
+        """
+        raise NotImplementedError
+
+    def scalar_updates(self, coefficients: Any) -> Dict[str, Tensor]:
+        """New values of the optimizer's own scalars (other than `iterations`), by name."""
+        return {}
+
+    def slot_shape(self, role: str, parameter_shape: List[int]) -> List[int]:
+        """The shape of the slot `role` of a parameter: by default the parameter's."""
+        return parameter_shape
+
+    def complete_weights(self, weights: List[Any]) -> List[Any]:
+        """`weights` of an older layout in today's; any other list unchanged."""
+        return weights
+
+    # Building a step.
+
+    def get_gradients(self, loss, params):
+        # type: (Tensor, Sequence[Variable]) -> List[Tensor]
+        """The clipped gradients of `loss`.
+
+        Arguments:
+            loss: scalar tensor.
+            params: variables, of float16, float32 or float64.
+
+        Returns:
+            One gradient a parameter, of its dtype: a tensor or, for lookups, `IndexedSlices`.
+
+        Raises:
+            ValueError: If a parameter has no gradient (the text names it).
+        """
+        found = gradients.gradients_of(loss, list(params))
+        return gradients.clip(found, self.__dict__)
+
+    def get_updates(self, loss, params):
+        # type: (Tensor, Sequence[Variable]) -> List[Any]
+        """Ops that make one training step when run together.
+
+        Creates new slots; sets `weights` and `updates`. The first op counts `iterations`.
+
+        Arguments:
+            loss: scalar tensor.
+            params: variables to train, of float16, float32 or float64, also mixed.
+
+        Returns:
+            A list of ops without a value.
+
+        Raises:
+            AttributeError, ValueError: If a parameter is no variable or has no gradient. Nothing
+                has been changed then.
+            RuntimeError: Under eager execution.
+        """
+        if not self._has_update_rule():
+            raise NotImplementedError(
+                f"{type(self).__name__} has no update rule. Use one of the optimizers, or override "
+                "`get_updates` (or `slot_roles`, `step_coefficients` and `update_rule`)."
+            )
+        backend.require_graph_mode()
+        params = gradients.check_parameters(params)
+        shapes = [backend.static_shape(parameter) for parameter in params]
+        found = [
+            kernels.dense(gradient, parameter)
+            for gradient, parameter in zip(self.get_gradients(loss, params), params)
+        ]
+        step = Step(self, tf.as_dtype(backend.floatx()))
+        coefficients = self._coefficients_by_dtype(step, params)
+        slots = self._create_slots(params, shapes)
+        # Nothing is written before the loss and all gradients have read what they need.
+        with tf.control_dependencies([*_tensors(loss), *found]):
+            everything_read = tf.group(name="everything_read")
+        with tf.control_dependencies([everything_read]):
+            self.updates = self._write_scalars(step, coefficients)
+            for parameter, gradient, own_slots in zip(params, found, slots):
+                with backend.colocated_with(parameter):
+                    dtype = parameter.dtype.base_dtype
+                    self.updates += self._write_parameter(
+                        parameter, gradient, own_slots, coefficients[dtype]
+                    )
+        return list(self.updates)
+
+    def _has_update_rule(self) -> bool:
+        return type(self).update_rule is not Optimizer.update_rule
+
+    def _coefficients_by_dtype(
+        self, step: Step, params: Sequence[Variable]
+    ) -> Dict[tf.DType, SimpleNamespace]:
+        """`step_coefficients` in the dtype of each parameter.
+
+        They are computed in that dtype or the hyperparameters', whichever is wider: a float16
+        parameter gets the float32 value, rounded once.
+        """
+        result = {}
+        own = [step.dtype]  # the optimizer's own scalars need theirs even without parameters
+        for dtype in own + [parameter.dtype.base_dtype for parameter in params]:
+            if dtype not in result:
+                wider = dtype if dtype.size > step.dtype.size else step.dtype
+                values = self.step_coefficients(step.in_dtype(wider))
+                result[dtype] = SimpleNamespace(
+                    **{name: _cast(value, dtype) for name, value in values.items()}
+                )
+        return result
+
+    def _create_slots(
+        self, params: Sequence[Variable], shapes: Sequence[List[int]]
+    ) -> List[Dict[str, Variable]]:
+        """New slots, a dict by role for each parameter; sets `weights`."""
+        # Role by role, as in `weights`: the variables' names count up in this order.
+        by_role = {
+            role: [
+                backend.zeros(self.slot_shape(role, shape), parameter.dtype.base_dtype, parameter)
+                for parameter, shape in zip(params, shapes)
+            ]
+            for role in self.slot_roles
+        }
+        self.weights = [getattr(self, name) for name in self.weight_scalars]
+        for created in by_role.values():
+            self.weights += created
+        return [
+            {role: created[index] for role, created in by_role.items()}
+            for index in range(len(params))
+        ]
+
+    def _write_scalars(
+        self, step: Step, coefficients: Dict[tf.DType, SimpleNamespace]
+    ) -> List[tf.Operation]:
+        """Assignments of `iterations` and the optimizer's own scalars, after all who read them."""
+        new_values = {"iterations": step.next_iterations}
+        new_values.update(self.scalar_updates(coefficients[step.dtype]))
+        readers = step.values
+        for computed in coefficients.values():
+            readers += [value for value in vars(computed).values() if tf.is_tensor(value)]
+        with tf.control_dependencies(readers):
+            return [
+                kernels.assign(getattr(self, name), value) for name, value in new_values.items()
+            ]
+
+    def _write_parameter(
+        self, parameter: Variable, gradient: Tensor, slots: Dict[str, Variable], coefficients: Any
+    ) -> List[tf.Operation]:
+        """Assignments of one parameter and its slots."""
+        values = {role: tf.convert_to_tensor(slot) for role, slot in slots.items()}
+        new_parameter, new_slots = self.update_rule(
+            tf.convert_to_tensor(parameter), gradient, SimpleNamespace(**values), coefficients
+        )
+        constraint = getattr(parameter, "constraint", None)
+        if constraint is not None:
+            new_parameter = constraint(new_parameter)
+        written = [kernels.assign(slots[role], value) for role, value in new_slots.items()]
+        return written + [kernels.assign(parameter, new_parameter)]
+
+    # State.
+
+    def get_weights(self):
+        # type: () -> List[np.ndarray]
+        """The values of `weights`, read in one run of the backend session."""
+        return backend.get_values(self.weights)
+
+    def set_weights(self, weights):
+        # type: (Sequence[Any]) -> None
+        """Write `weights` in one run of the backend session; all are checked before any is written.
+
+        Arguments:
+            weights: array-likes (arrays, lists, h5py datasets) as `get_weights` returns them, or
+                in the layout of another Keras 2 that holds the same state: with `iterations`
+                first where this class leaves it out.
+
+        Raises:
+            ValueError: If the number, a shape or a dtype does not fit. Nothing is written then.
+        """
+        variables, values = list(self.weights), self.complete_weights(list(weights))
+        iterations = getattr(self, "iterations", None)
+        if backend.is_variable(iterations) and not any(iterations is own for own in variables):
+            if variables and len(values) == len(variables) + 1:  # the layout of Keras 2.3
+                variables = [iterations] + variables
+        backend.set_values(variables, check_weights(variables, values))
+
+    # Configuration.
+
+    def get_config(self):
+        # type: () -> Dict[str, Any]
+        """The arguments that make an optimizer like this one, as plain Python values."""
+        return {name: self.__dict__[name] for name in gradients.CLIPPING if name in self.__dict__}
+
+    @classmethod
+    def from_config(cls, config):
+        # type: (Dict[str, Any]) -> Any
+        """A new optimizer with the arguments `config`, as `get_config` returns them."""
+        return cls(**config)
+
+    def _create_scalars(self, **initial_values: Any) -> None:
+        """Make `iterations` and the hyperparameters: variables, and attributes of those names.
+
+        Raises:
+            TypeError, ValueError: If a value is no number. Nothing has been created then.
+        """
+        for name, value in initial_values.items():
+            _check_hyperparameter(type(self).__name__, name, value)
+        with tf.name_scope(type(self).__name__):
+            for name, value in initial_values.items():
+                dtype = tf.int64 if name == "iterations" else backend.floatx()
+                setattr(self, name, backend.variable(value, dtype, name))
+
+    def _config(self, *names: str, **values: Any) -> Dict[str, Any]:
+        """The config of the base class, the current values of the scalars `names`, and `values`."""
+        config = Optimizer.get_config(self)
+        config.update(zip(names, backend.scalar_values([getattr(self, name) for name in names])))
+        config.update(values)
+        return config
+
+
+def _tensors(loss: Any) -> List[Any]:
+    """The tensors of a loss, which may be a list of losses."""
+    return [value for value in tf.nest.flatten(loss) if tf.is_tensor(value)]
+
+
+def _cast(value: Any, dtype: tf.DType) -> Any:
+    """`value` in `dtype`; a plain number stays one, exact until it meets a tensor."""
+    return tf.cast(value, dtype) if tf.is_tensor(value) else value
+
+
+def _check_hyperparameter(owner: str, name: str, value: Any) -> None:
+    if tf.is_tensor(value) or backend.is_variable(value):
+        return
+    words = f"The argument `{name}` of {owner} must be a number, received: {value!r}"
+    if value is None:
+        raise ValueError(f"None values not supported. {words}")
+    if np.ndim(value) or np.asarray(value).dtype.kind not in "biuf":
+        raise TypeError(f"Expected {backend.floatx()}, got {value!r} of type "
+                        f"'{type(value).__name__}' instead. {words}")

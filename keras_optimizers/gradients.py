@@ -1,0 +1,136 @@
+"""Gradients of a loss, and the three ways of clipping them."""
+
+from typing import Any, Dict, List, Sequence
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from keras_optimizers.backend import Tensor, Variable, is_variable
+
+_NO_GRADIENT = (
+    "An operation has `None` for gradient. Please make sure that all of your ops have a gradient "
+    "defined (i.e. are differentiable). Common ops without gradient: K.argmax, K.round, K.eval."
+)
+
+
+def check_parameters(parameters: Any) -> List[Variable]:
+    """`parameters` as a list, every member a variable and none of them twice.
+
+    Raises:
+        AttributeError: If a member is a tensor (the type upstream fails with on assignment).
+        ValueError: If a member is neither a variable nor a tensor, or is listed twice.
+    """
+    parameters = list(parameters)
+    seen: Dict[int, int] = {}
+    for index, parameter in enumerate(parameters):
+        where = f"`params[{index}]`"
+        if not is_variable(parameter):
+            if tf.is_tensor(parameter):
+                raise AttributeError(
+                    f"'Tensor' object has no attribute 'assign': {where} is the tensor "
+                    f"{parameter.name}, not a variable. Pass the variables to train, for "
+                    "example `model.trainable_weights`."
+                )
+            if parameter is None:
+                raise ValueError(f"None values not supported. {where} is None, not a variable.")
+            raise ValueError(
+                f"{_NO_GRADIENT} {where} is {parameter!r}, not a variable. Pass the variables "
+                "to train, for example `model.trainable_weights`."
+            )
+        if id(parameter) in seen:
+            raise ValueError(
+                f"{where} is the variable {parameter.name}, which is `params[{seen[id(parameter)]}]` "
+                "already: two updates of one variable would overwrite each other. List it once."
+            )
+        seen[id(parameter)] = index
+    return parameters
+
+
+def gradients_of(loss: Tensor, parameters: Sequence[Variable]) -> List[Tensor]:
+    """The gradients of `loss`, one a parameter, of its dtype and shape (dense or IndexedSlices).
+
+    Raises:
+        ValueError: If a parameter has no gradient; the text names those parameters.
+    """
+    gradients = tf.gradients(loss, parameters, colocate_gradients_with_ops=True)
+    missing = [p for p, gradient in zip(parameters, gradients) if gradient is None]
+    if missing:
+        names = ", ".join(getattr(parameter, "name", repr(parameter)) for parameter in missing)
+        raise ValueError(
+            f"{_NO_GRADIENT} The loss does not depend, in a differentiable way, on: {names}. "
+            "Leave them out of the parameters, or repair the path from them to the loss."
+        )
+    return gradients
+
+
+def check_clipping(options: Dict[str, Any]) -> Dict[str, Any]:
+    """The clipping options that are set (None means not set), checked.
+
+    Raises:
+        TypeError: If an option is unknown or is no real number.
+        ValueError: If an option is negative or NaN, or both kinds of norm are given.
+    """
+    checked = {}
+    for name, value in options.items():
+        if name not in CLIPPING:
+            raise TypeError(f"Unexpected keyword argument passed to optimizer: {name}{_hint(name)}")
+        if value is None:
+            continue
+        if np.ndim(value) or np.asarray(value).dtype.kind not in "biuf":
+            raise TypeError(f"Expected {name} to be a number >= 0, received: {value!r}")
+        if not value >= 0:
+            raise ValueError(f"Expected {name} >= 0, received: {value}")
+        checked[name] = value
+    if "clipnorm" in checked and "global_clipnorm" in checked:
+        raise ValueError(
+            "Expected at most one of clipnorm and global_clipnorm, received: "
+            f"clipnorm={checked['clipnorm']}, global_clipnorm={checked['global_clipnorm']}. "
+            "The first bounds each gradient's norm, the second the norm of all together."
+        )
+    return checked
+
+
+def _hint(name: str) -> str:
+    if name in ("learning_rate", "name"):
+        return (
+            ". It belongs to OptimizerV2 and Keras 2.3; in the reference module the learning "
+            "rate is `lr`, and optimizers have no name."
+        )
+    return f". Beside its own arguments an optimizer takes: {', '.join(sorted(CLIPPING))}."
+
+
+def clip(gradients: List[Tensor], options: Dict[str, Any]) -> List[Tensor]:
+    """Clip `gradients` as `options` (see `check_clipping`) say: by norm first, then by value."""
+    for name, function in CLIPPING.items():
+        if name in options:
+            gradients = function(gradients, options[name])
+    return gradients
+
+
+def _clip_each_norm(gradients: List[Tensor], norm: float) -> List[Tensor]:
+    return [tf.clip_by_norm(gradient, norm) for gradient in gradients]
+
+
+def _clip_global_norm(gradients: List[Tensor], norm: float) -> List[Tensor]:
+    """Keras 2.x's meaning of `clipnorm`: one norm over all gradients; 0 is no clipping."""
+    if not gradients or norm == 0:
+        return gradients
+    dense = [tf.convert_to_tensor(gradient) for gradient in gradients]
+    widest = max((gradient.dtype for gradient in dense), key=lambda dtype: dtype.size)
+    squares = [tf.cast(tf.reduce_sum(tf.square(gradient)), widest) for gradient in dense]
+    global_norm = tf.sqrt(sum(squares[1:], squares[0]))
+    # A factor of exactly one leaves every bit of a gradient that needs no clipping.
+    factor = tf.where(global_norm >= norm, norm / global_norm, tf.ones_like(global_norm))
+    return [tf.math.scalar_mul(tf.cast(factor, gradient.dtype), gradient) for gradient in gradients]
+
+
+def _clip_each_value(gradients: List[Tensor], bound: float) -> List[Tensor]:
+    return [tf.clip_by_value(gradient, -bound, bound) for gradient in gradients]
+
+
+# In the order in which they apply.
+CLIPPING = {
+    "clipnorm": _clip_each_norm,
+    "global_clipnorm": _clip_global_norm,
+    "clipvalue": _clip_each_value,
+}

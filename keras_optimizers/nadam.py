@@ -1,0 +1,114 @@
+"""Nadam."""
+
+from typing import Any, Dict, List, Optional, Tuple
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from keras_optimizers import backend
+from keras_optimizers.backend import Tensor
+from keras_optimizers.base import Optimizer
+from keras_optimizers.step import Step
+
+# The base of the momentum schedule, from the paper.
+_WARMING = 0.96
+
+
+class Nadam(Optimizer):
+    """Nadam: Adam with Nesterov momentum, whose momentum warms up by a schedule.
+
+    Arguments:
+        lr: float >= 0. Learning rate.
+        beta_1: float, 0 < beta < 1. Share of the first moment that the next one keeps.
+        beta_2: float, 0 < beta < 1. The same of the second moment.
+        epsilon: float >= 0. Added to the root, outside of it. None: `K.epsilon()`.
+        schedule_decay: float >= 0. How fast the momentum approaches `beta_1`. A constant of the
+            graph, no variable.
+        **kwargs: `clipnorm`, `clipvalue`, `global_clipnorm`; see `Optimizer`.
+
+    Weights: `iterations` (int64 scalar), `m_schedule` (the product of the momenta so far, a
+    float scalar), then the first moments, then the second moments.
+
+    References: Dozat 2016, "Incorporating Nesterov Momentum into Adam"; `Nadam` of
+    tensorflow/python/keras/optimizers.py, r1.10.
+    """
+
+    slot_roles = ("first_moment", "second_moment")
+    weight_scalars = ("iterations", "m_schedule")
+
+    def __init__(
+        self, lr=0.002, beta_1=0.9, beta_2=0.999, epsilon=None, schedule_decay=0.004, **kwargs
+    ):
+        # type: (float, float, float, Optional[float], float, **Any) -> None
+        super(Nadam, self).__init__(**kwargs)
+        self._create_scalars(iterations=0, m_schedule=1.0, lr=lr, beta_1=beta_1, beta_2=beta_2)
+        self.epsilon = backend.epsilon() if epsilon is None else epsilon
+        self.schedule_decay = schedule_decay
+
+    def step_coefficients(self, step: Step) -> Dict[str, Tensor]:
+        number, beta_1, beta_2 = step.number, step["beta_1"], step["beta_2"]
+        momentum = self._momentum(number, beta_1)
+        next_momentum = self._momentum(number + 1.0, beta_1)
+        product = step["m_schedule"] * momentum
+        next_product = product * next_momentum
+        return {
+            "learning_rate": step["lr"],
+            "momentum_product": product,
+            "one_minus_momentum": 1.0 - momentum,
+            "next_momentum": next_momentum,
+            "one_minus_product": 1.0 - product,
+            "one_minus_next_product": 1.0 - next_product,
+            "beta_1": beta_1,
+            "one_minus_beta_1": 1.0 - beta_1,
+            "beta_2": beta_2,
+            "one_minus_beta_2": 1.0 - beta_2,
+            "second_moment_correction": 1.0 - tf.pow(beta_2, number),
+        }
+
+    def _momentum(self, number: Tensor, beta_1: Tensor) -> Tensor:
+        warming = tf.pow(tf.constant(_WARMING, number.dtype), number * self.schedule_decay)
+        return beta_1 * (1.0 - 0.5 * warming)
+
+    def update_rule(
+        self, parameter: Tensor, gradient: Tensor, slots: Any, coefficients: Any
+    ) -> Tuple[Tensor, Dict[str, Tensor]]:
+        c = coefficients
+        first_moment = c.beta_1 * slots.first_moment + c.one_minus_beta_1 * gradient
+        second_moment = c.beta_2 * slots.second_moment + c.one_minus_beta_2 * tf.square(gradient)
+        corrected_gradient = gradient / c.one_minus_product
+        corrected_first_moment = first_moment / c.one_minus_next_product
+        corrected_second_moment = second_moment / c.second_moment_correction
+        direction = (
+            c.one_minus_momentum * corrected_gradient + c.next_momentum * corrected_first_moment
+        )
+        root = tf.sqrt(corrected_second_moment)
+        parameter = parameter - c.learning_rate * direction / (root + self.epsilon)
+        return parameter, {"first_moment": first_moment, "second_moment": second_moment}
+
+    def scalar_updates(self, coefficients: Any) -> Dict[str, Tensor]:
+        return {"m_schedule": coefficients.momentum_product}
+
+    def complete_weights(self, weights: List[Any]) -> List[Any]:
+        """r1.10, and Keras before 2.3, leave out `m_schedule`: it follows from `iterations`."""
+        if len(weights) == len(self.weights) - 1 and np.ndim(weights[0]) == 0:
+            product = self._product_of_momenta(int(np.asarray(weights[0])))
+            return [weights[0], product] + weights[1:]
+        return weights
+
+    def _product_of_momenta(self, steps: int) -> np.ndarray:
+        """`m_schedule` after `steps` steps, multiplied up as the steps themselves do."""
+        dtype = np.dtype(backend.floatx()).type
+        beta_1 = dtype(backend.scalar_values([self.beta_1])[0])
+        decay, warming, half, one = (dtype(x) for x in (self.schedule_decay, _WARMING, 0.5, 1.0))
+        product = one
+        for number in range(1, steps + 1):
+            product = product * (beta_1 * (one - half * warming ** (dtype(number) * decay)))
+            if product == 0:  # below the smallest number, where it stays
+                break
+        return np.asarray(product, dtype)
+
+    def get_config(self):
+        # type: () -> Dict[str, Any]
+        return self._config(
+            "lr", "beta_1", "beta_2", epsilon=self.epsilon, schedule_decay=self.schedule_decay
+        )

@@ -1,0 +1,105 @@
+"""From names and configs to optimizers, and back."""
+
+from typing import Any, Dict, Optional
+
+import tensorflow.compat.v1 as tf
+
+from keras_optimizers import backend
+from keras_optimizers.adadelta import Adadelta
+from keras_optimizers.adagrad import Adagrad
+from keras_optimizers.adam import Adam
+from keras_optimizers.adamax import Adamax
+from keras_optimizers.nadam import Nadam
+from keras_optimizers.rmsprop import RMSprop
+from keras_optimizers.sgd import SGD
+from keras_optimizers.tf_optimizer import TFOptimizer
+
+# By lower-case name, which is how configs name them in any letter case.
+OPTIMIZERS = {
+    optimizer.__name__.lower(): optimizer
+    for optimizer in (SGD, RMSprop, Adagrad, Adadelta, Adam, Adamax, Nadam, TFOptimizer)
+}
+
+
+def serialize(optimizer):
+    # type: (Any) -> Dict[str, Any]
+    """The class name and the config of an optimizer, as a dict of JSON values.
+
+    Raises:
+        NotImplementedError: For a `TFOptimizer`.
+        ValueError: If `optimizer` is no optimizer.
+    """
+    return tf.keras.utils.serialize_keras_object(optimizer)
+
+
+def deserialize(config, custom_objects=None):
+    # type: (Dict[str, Any], Optional[Dict[str, Any]]) -> Any
+    """The optimizer that a dict made by `serialize` describes.
+
+    Names of the built-in optimizers count in any letter case. A custom object of exactly that
+    name comes first, then one of its lower-case form, then the built-in.
+
+    Arguments:
+        config: dict with `class_name` and `config`; it is not changed.
+        custom_objects: optional dict from class names to classes or functions.
+
+    Raises:
+        ValueError: If the class is unknown or the dict incomplete.
+        AttributeError, KeyError, TypeError: If `config` is not such a dict at all, or its
+            arguments do not fit the class.
+    """
+    try:
+        class_name = config["class_name"]
+        lower_name = class_name.lower()
+    except (AttributeError, KeyError, TypeError) as error:
+        raise type(error)(
+            f"{error.args[0]}: an optimizer config is a dict of `class_name` and `config`, such as "
+            f"{{'class_name': 'SGD', 'config': {{'lr': 0.01}}}}; received: {config!r}"
+        ) from None
+    known = dict(tf.keras.utils.get_custom_objects())
+    known.update(custom_objects or {})
+    if class_name not in known and lower_name in OPTIMIZERS:
+        class_name = lower_name
+    if class_name not in known and class_name not in OPTIMIZERS:
+        raise ValueError(
+            f"Unknown optimizer: {class_name}. Known are {', '.join(sorted(OPTIMIZERS))}, and "
+            "classes given as `custom_objects`."
+        )
+    if class_name not in known and OPTIMIZERS[class_name] is TFOptimizer:
+        raise TypeError(
+            "from_config() missing 1 required positional argument: 'config': a TFOptimizer wraps "
+            "a live tf.train optimizer, which no config describes. Make it anew in code."
+        )
+    return tf.keras.utils.deserialize_keras_object(
+        dict(config, class_name=class_name),
+        module_objects=OPTIMIZERS,
+        custom_objects=custom_objects,
+        printable_module_name="optimizer",
+    )
+
+
+def get(identifier):
+    # type: (Any) -> Any
+    """An optimizer from whatever describes one.
+
+    Arguments:
+        identifier: a name in any letter case; a dict as of `serialize`; an optimizer of ours or of
+            the host, which is returned as it is; or a `tf.train.Optimizer`, which is wrapped.
+
+    Raises:
+        ValueError: If `identifier` is none of these, or names no optimizer.
+    """
+    if isinstance(identifier, (backend.HostOptimizer, backend.OptimizerV2)):
+        return identifier
+    if isinstance(identifier, tf.train.Optimizer):
+        wrapped = TFOptimizer(identifier)
+        backend.track_tf_optimizer(wrapped)
+        return wrapped
+    if isinstance(identifier, dict):
+        return deserialize(identifier)
+    if isinstance(identifier, str):
+        return deserialize({"class_name": identifier, "config": {}})
+    raise ValueError(
+        f"Could not interpret optimizer identifier: {identifier!r}. Give a name such as 'sgd', a "
+        "dict as of `serialize`, an optimizer, or a tf.train optimizer."
+    )

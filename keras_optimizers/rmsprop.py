@@ -1,0 +1,57 @@
+"""RMSProp."""
+
+from typing import Any, Dict, Optional, Tuple
+
+import tensorflow.compat.v1 as tf
+
+from keras_optimizers import backend
+from keras_optimizers.backend import Tensor
+from keras_optimizers.base import Optimizer
+from keras_optimizers.step import Step
+
+
+class RMSprop(Optimizer):
+    """RMSProp: divides the gradient by a running average of its magnitude.
+
+    Arguments:
+        lr: float >= 0. Learning rate.
+        rho: float >= 0. Share of the running average that the next one keeps.
+        epsilon: float >= 0. Added to the root, outside of it. None: `K.epsilon()`.
+        decay: float >= 0. The rate at step t (from 0) is `lr / (1 + decay * t)`.
+        **kwargs: `clipnorm`, `clipvalue`, `global_clipnorm`; see `Optimizer`.
+
+    Weights: a mean square a parameter; `iterations` is not among them, as in the reference.
+
+    References: Tieleman and Hinton 2012, lecture 6.5 of "Neural Networks for Machine Learning";
+    `RMSprop` of tensorflow/python/keras/optimizers.py, r1.10.
+    """
+
+    slot_roles = ("mean_square",)
+    weight_scalars = ()
+
+    def __init__(self, lr=0.001, rho=0.9, epsilon=None, decay=0.0, **kwargs):
+        # type: (float, float, Optional[float], float, **Any) -> None
+        super(RMSprop, self).__init__(**kwargs)
+        self._create_scalars(lr=lr, rho=rho, decay=decay, iterations=0)
+        self.epsilon = backend.epsilon() if epsilon is None else epsilon
+        self.initial_decay = decay
+
+    def step_coefficients(self, step: Step) -> Dict[str, Tensor]:
+        return {
+            "learning_rate": step.learning_rate,
+            "rho": step["rho"],
+            "one_minus_rho": 1.0 - step["rho"],
+        }
+
+    def update_rule(
+        self, parameter: Tensor, gradient: Tensor, slots: Any, coefficients: Any
+    ) -> Tuple[Tensor, Dict[str, Tensor]]:
+        c = coefficients
+        mean_square = c.rho * slots.mean_square + c.one_minus_rho * tf.square(gradient)
+        root = tf.sqrt(mean_square)
+        parameter = parameter - c.learning_rate * gradient / (root + self.epsilon)
+        return parameter, {"mean_square": mean_square}
+
+    def get_config(self):
+        # type: () -> Dict[str, Any]
+        return self._config("lr", "rho", "decay", epsilon=self.epsilon)

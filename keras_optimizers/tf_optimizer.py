@@ -1,0 +1,86 @@
+"""The wrapper that makes a `tf.train` optimizer usable as a Keras one."""
+
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+import tensorflow.compat.v1 as tf
+
+from keras_optimizers import backend
+from keras_optimizers.backend import Tensor, Variable
+from keras_optimizers.base import Optimizer
+
+_REMEDY = (
+    "A TFOptimizer wraps a live tf.train optimizer, whose state and arguments it cannot list. "
+    "Save its variables with `tf.train.Saver`, and make it anew in code."
+)
+
+
+class TFOptimizer(Optimizer, backend.HostTFOptimizer):
+    """Wraps an optimizer of `tf.train`, for example `tf.train.AdamOptimizer(1e-3)`.
+
+    The wrapped optimizer computes, applies and keeps everything, and counts `iterations`.
+
+    Arguments:
+        optimizer: a `tf.train.Optimizer`.
+        iterations: int64 scalar variable that counts the steps, such as the global step of an
+            estimator. None: a new one.
+
+    Reference: `TFOptimizer` of tensorflow/python/keras/optimizers.py, r1.10; `iterations` is
+    from the copy in TensorFlow 1.15.
+    """
+
+    def __init__(self, optimizer, iterations=None):
+        # type: (Any, Optional[Variable]) -> None
+        backend.require_graph_mode()
+        # Not the base's constructor: this class takes no clipping and has no `weights` to set.
+        self.optimizer = optimizer
+        self.updates = []
+        # Makes object-based checkpoints (`save_weights`) hold the wrapped optimizer's state.
+        self._track_trackable(optimizer, name="optimizer")
+        if iterations is None:
+            self._create_scalars(iterations=0)
+        else:
+            self.iterations = iterations
+        self._track_trackable(self.iterations, name="global_step")
+
+    def apply_gradients(self, grads):
+        # type: (Sequence[Tuple[Tensor, Variable]]) -> Any
+        """The op that applies (gradient, variable) pairs and counts a step."""
+        return self.optimizer.apply_gradients(grads, global_step=self.iterations)
+
+    def get_grads(self, loss, params):
+        # type: (Tensor, Sequence[Variable]) -> List[Tuple[Tensor, Variable]]
+        """The (gradient, variable) pairs that the wrapped optimizer computes."""
+        return self.optimizer.compute_gradients(loss, params)
+
+    def get_updates(self, loss, params):
+        # type: (Tensor, Sequence[Variable]) -> List[Any]
+        """Ops that make one training step when run; sets `updates`.
+
+        Under a `tf.distribute` strategy the step counts the global step, and empty `params` mean
+        all trainable variables; otherwise empty `params` only count a step.
+        """
+        if tf.distribute.has_strategy():
+            pairs = self.optimizer.compute_gradients(loss, params or None)
+            step = tf.train.get_global_step()
+            self.updates = [self.optimizer.apply_gradients(pairs, global_step=step)]
+        elif not params:
+            self.updates = [self.iterations.assign_add(1, read_value=False)]
+        else:
+            self.updates = [self.apply_gradients(self.get_grads(loss, params))]
+        return list(self.updates)
+
+    @property
+    def weights(self):  # type: ignore[override]
+        # type: () -> Any
+        """Not available: the wrapped optimizer keeps its state to itself."""
+        raise NotImplementedError(f"TFOptimizer has no `weights`. {_REMEDY}")
+
+    def get_config(self):
+        # type: () -> Dict[str, Any]
+        """Not available: the wrapped optimizer cannot say how it was made."""
+        raise NotImplementedError(f"TFOptimizer has no `get_config`. {_REMEDY}")
+
+    def from_config(self, config):  # type: ignore[override]
+        # type: (Dict[str, Any]) -> Any
+        """Not available: a config cannot describe the wrapped optimizer."""
+        raise NotImplementedError(f"TFOptimizer has no `from_config`. {_REMEDY}")
