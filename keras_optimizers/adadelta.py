@@ -4,7 +4,6 @@ from typing import Any, Dict, Optional, Tuple
 
 import tensorflow.compat.v1 as tf
 
-from keras_optimizers import backend
 from keras_optimizers.backend import Tensor
 from keras_optimizers.base import Optimizer
 from keras_optimizers.step import Step
@@ -34,9 +33,8 @@ class Adadelta(Optimizer):
     def __init__(self, lr=1.0, rho=0.95, epsilon=None, decay=0.0, **kwargs):
         # type: (float, float, Optional[float], float, **Any) -> None
         super(Adadelta, self).__init__(**kwargs)
+        self._set_constants(rho=rho, epsilon=epsilon)
         self._create_scalars(lr=lr, decay=decay, iterations=0)
-        self.rho = rho
-        self.epsilon = backend.epsilon() if epsilon is None else epsilon
         self.initial_decay = decay
 
     def step_coefficients(self, step: Step) -> Dict[str, Tensor]:

@@ -4,7 +4,6 @@ from typing import Any, Dict, Optional, Tuple
 
 import tensorflow.compat.v1 as tf
 
-from keras_optimizers import backend
 from keras_optimizers.backend import Tensor
 from keras_optimizers.base import Optimizer
 from keras_optimizers.step import Step
@@ -32,8 +31,8 @@ class Adagrad(Optimizer):
     def __init__(self, lr=0.01, epsilon=None, decay=0.0, **kwargs):
         # type: (float, Optional[float], float, **Any) -> None
         super(Adagrad, self).__init__(**kwargs)
+        self._set_constants(epsilon=epsilon)
         self._create_scalars(lr=lr, decay=decay, iterations=0)
-        self.epsilon = backend.epsilon() if epsilon is None else epsilon
         self.initial_decay = decay
 
     def step_coefficients(self, step: Step) -> Dict[str, Tensor]:

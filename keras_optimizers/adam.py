@@ -5,7 +5,6 @@ from typing import Any, Dict, List, Optional, Tuple
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from keras_optimizers import backend
 from keras_optimizers.backend import Tensor
 from keras_optimizers.base import Optimizer
 from keras_optimizers.step import Step
@@ -46,8 +45,8 @@ class Adam(Optimizer):
     ):
         # type: (float, float, float, Optional[float], float, bool, **Any) -> None
         super(Adam, self).__init__(**kwargs)
+        self._set_constants(epsilon=epsilon)
         self._create_scalars(iterations=0, lr=lr, beta_1=beta_1, beta_2=beta_2, decay=decay)
-        self.epsilon = backend.epsilon() if epsilon is None else epsilon
         self.initial_decay = decay
         self.amsgrad = amsgrad
 

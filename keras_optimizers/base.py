@@ -239,6 +239,7 @@ class Optimizer(backend.HostOptimizer):
         Raises:
             ValueError: If the number, a shape or a dtype does not fit. Nothing is written then.
         """
+        len(weights)  # what has no length fails as it does in the reference
         variables, values = list(self.weights), self.complete_weights(list(weights))
         iterations = getattr(self, "iterations", None)
         if backend.is_variable(iterations) and not any(iterations is own for own in variables):
@@ -258,6 +259,18 @@ class Optimizer(backend.HostOptimizer):
         # type: (Dict[str, Any]) -> Any
         """A new optimizer with the arguments `config`, as `get_config` returns them."""
         return cls(**config)
+
+    def _set_constants(self, **values: Any) -> None:
+        """Set attributes that the graph holds as constants; an epsilon of None is Keras's own.
+
+        Raises:
+            TypeError, ValueError: If a value is no number. Nothing has been set then.
+        """
+        if "epsilon" in values and values["epsilon"] is None:
+            values["epsilon"] = backend.epsilon()
+        for name, value in values.items():
+            _check_hyperparameter(type(self).__name__, name, value)
+        self.__dict__.update(values)
 
     def _create_scalars(self, **initial_values: Any) -> None:
         """Make `iterations` and the hyperparameters: variables, and attributes of those names.
@@ -291,11 +304,19 @@ def _cast(value: Any, dtype: tf.DType) -> Any:
 
 
 def _check_hyperparameter(owner: str, name: str, value: Any) -> None:
+    """Refuse what is no number, no tensor and no variable; with upstream's words first.
+
+    Raises:
+        TypeError: If `value` is no number.
+        ValueError: If it is None.
+    """
     if tf.is_tensor(value) or backend.is_variable(value):
         return
-    words = f"The argument `{name}` of {owner} must be a number, received: {value!r}"
+    explanation = f"The argument `{name}` of {owner} must be a number, received: {value!r}"
     if value is None:
-        raise ValueError(f"None values not supported. {words}")
+        raise ValueError(f"initial_value must be specified. {explanation}")
     if np.ndim(value) or np.asarray(value).dtype.kind not in "biuf":
-        raise TypeError(f"Expected {backend.floatx()}, got {value!r} of type "
-                        f"'{type(value).__name__}' instead. {words}")
+        kind = type(value).__name__
+        raise TypeError(
+            f"Expected {backend.floatx()}, got {value!r} of type {kind!r} instead. {explanation}"
+        )

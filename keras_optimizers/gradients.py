@@ -16,10 +16,21 @@ _NO_GRADIENT = (
 def check_parameters(parameters: Any) -> List[Variable]:
     """`parameters` as a list, every member a variable and none of them twice.
 
+    The types of errors are those that upstream runs into.
+
     Raises:
-        AttributeError: If a member is a tensor (the type upstream fails with on assignment).
-        ValueError: If a member is neither a variable nor a tensor, or is listed twice.
+        AttributeError: If a member is a tensor or None.
+        TypeError: If `parameters` is no list or tuple.
+        ValueError: If a member is anything else, or is listed twice.
     """
+    if parameters is None:
+        raise AttributeError(_none_has_no_op("`params` is None, not a list of variables."))
+    if not isinstance(parameters, (list, tuple)):
+        kind = "Variable" if is_variable(parameters) else type(parameters).__name__
+        raise TypeError(
+            f"{kind!r} object is not iterable. `params` must be a list of "
+            f"variables, received: {parameters!r}"
+        )
     parameters = list(parameters)
     seen: Dict[int, int] = {}
     for index, parameter in enumerate(parameters):
@@ -32,7 +43,7 @@ def check_parameters(parameters: Any) -> List[Variable]:
                     "example `model.trainable_weights`."
                 )
             if parameter is None:
-                raise ValueError(f"None values not supported. {where} is None, not a variable.")
+                raise AttributeError(_none_has_no_op(f"{where} is None, not a variable."))
             raise ValueError(
                 f"{_NO_GRADIENT} {where} is {parameter!r}, not a variable. Pass the variables "
                 "to train, for example `model.trainable_weights`."
@@ -44,6 +55,10 @@ def check_parameters(parameters: Any) -> List[Variable]:
             )
         seen[id(parameter)] = index
     return parameters
+
+
+def _none_has_no_op(explanation: str) -> str:
+    return f"'NoneType' object has no attribute 'op': {explanation}"
 
 
 def gradients_of(loss: Tensor, parameters: Sequence[Variable]) -> List[Tensor]:

@@ -41,9 +41,8 @@ class Nadam(Optimizer):
     ):
         # type: (float, float, float, Optional[float], float, **Any) -> None
         super(Nadam, self).__init__(**kwargs)
+        self._set_constants(epsilon=epsilon, schedule_decay=schedule_decay)
         self._create_scalars(iterations=0, m_schedule=1.0, lr=lr, beta_1=beta_1, beta_2=beta_2)
-        self.epsilon = backend.epsilon() if epsilon is None else epsilon
-        self.schedule_decay = schedule_decay
 
     def step_coefficients(self, step: Step) -> Dict[str, Tensor]:
         number, beta_1, beta_2 = step.number, step["beta_1"], step["beta_2"]

@@ -155,14 +155,26 @@ def bad_inputs(optimizers, keras, tf, numpy=np):
         unused = keras.backend.variable(1.0)
         optimizers.SGD().get_updates(used * 2.0, [used, unused])
 
+    def tensor_as_parameter():
+        tensor = tf.ones([2])
+        optimizers.SGD().get_updates(keras.backend.sum(tensor * 2.0), [tensor])
+
+    def variable_as_parameters():
+        variable = keras.backend.variable(1.0)
+        optimizers.SGD().get_updates(variable * 2.0, variable)
+
     return {
         "unknown keyword": lambda: optimizers.SGD(rate=1.0),
         "negative clipnorm": lambda: optimizers.SGD(clipnorm=-1.0),
         "negative clipvalue": lambda: optimizers.Adam(clipvalue=-0.5),
         "abstract get_updates": lambda: optimizers.Optimizer().get_updates(None, []),
         "no gradient": without_gradient,
-        "parameter is a tensor": lambda: optimizers.SGD().get_updates(
-            keras.backend.sum(tf.ones([2]) * 2.0), [tf.ones([2])]
+        "parameter is a tensor": tensor_as_parameter,
+        "parameter is an array": lambda: optimizers.SGD().get_updates(
+            keras.backend.variable(1.0) * 2.0, [numpy.ones(2, "float32")]
+        ),
+        "parameter is None": lambda: optimizers.SGD().get_updates(
+            keras.backend.variable(1.0) * 2.0, [None]
         ),
         "too few weights": lambda: trained(optimizers.SGD()).set_weights([numpy.int64(1)]),
         "weights before updates": lambda: optimizers.SGD().set_weights([numpy.int64(1)]),
@@ -182,7 +194,11 @@ def bad_inputs(optimizers, keras, tf, numpy=np):
         "identifier is None": lambda: optimizers.get(None),
         "learning rate is None": lambda: optimizers.Adam(lr=None),
         "learning rate is a word": lambda: optimizers.Adam(lr="fast"),
-        "learning rate is a list": lambda: trained(optimizers.RMSprop(epsilon="small")),
+        "decay is a word": lambda: trained(optimizers.Adagrad(decay="slow")),
+        "decay is None": lambda: trained(optimizers.Adagrad(decay=None)),
+        "epsilon is a word": lambda: trained(optimizers.RMSprop(epsilon="small")),
+        "rho is a word": lambda: trained(optimizers.Adadelta(rho="large")),
+        "schedule_decay is a word": lambda: trained(optimizers.Nadam(schedule_decay="slow")),
         "config of a wrapper": lambda: optimizers.TFOptimizer(
             tf.train.GradientDescentOptimizer(0.1)
         ).get_config(),
@@ -194,5 +210,7 @@ def bad_inputs(optimizers, keras, tf, numpy=np):
         ),
         "serialize a number": lambda: optimizers.serialize(5),
         "params is None": lambda: optimizers.SGD().get_updates(keras.backend.variable(1.0), None),
+        "params is a variable": variable_as_parameters,
+        "weights is a number": lambda: trained(optimizers.SGD()).set_weights(5),
         "weights is None": lambda: trained(optimizers.SGD()).set_weights(None),
     }

@@ -1,0 +1,27 @@
+"""One graph, one session, one precision a test."""
+
+import os
+import warnings
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# TensorFlow 1.15 imports with NumPy's FutureWarnings, which are not ours to mend.
+warnings.filterwarnings("ignore", category=FutureWarning)
+
+import pytest  # noqa: E402
+import tensorflow as tf  # noqa: E402
+
+import keras_optimizers  # noqa: E402
+from keras_optimizers import backend  # noqa: E402
+
+backend.silence_deprecation_warnings()
+
+
+@pytest.fixture(autouse=True)
+def fresh_graph():
+    """A new graph and session, float32, nothing installed."""
+    tf.keras.backend.clear_session()
+    tf.keras.backend.set_floatx("float32")
+    yield
+    keras_optimizers.uninstall()
+    tf.keras.backend.set_floatx("float32")
+    tf.keras.backend.clear_session()
