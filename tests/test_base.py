@@ -1,0 +1,203 @@
+"""What all optimizers share: the host's class in name alone, graph mode, subclasses, failures."""
+
+import inspect
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+from tensorflow.python.keras import optimizers as upstream
+
+import keras_optimizers
+from tests.training import CLASS_NAMES, K, configured, make_trainable
+
+ALL_CLASSES = ["Optimizer", "TFOptimizer"] + CLASS_NAMES
+
+
+@pytest.mark.parametrize("class_name", ALL_CLASSES)
+def test_no_public_method_is_upstreams(class_name):
+    ours = getattr(keras_optimizers, class_name)
+    assert issubclass(ours, upstream.Optimizer)
+    for name, method in inspect.getmembers(ours):
+        if not name.startswith("_") and callable(method):
+            assert method.__module__.startswith("keras_optimizers"), name
+    assert ours.__init__.__module__.startswith("keras_optimizers")
+
+
+@pytest.mark.parametrize("class_name", CLASS_NAMES)
+def test_attributes_that_callers_touch_are_those_of_upstream(class_name):
+    ours, theirs = configured(class_name), configured(class_name, upstream)
+    make_trainable(ours), make_trainable(theirs)
+    assert set(vars(theirs)) <= set(vars(ours))
+    for name, value in vars(theirs).items():
+        if isinstance(value, tf.Variable):
+            assert getattr(ours, name).dtype == value.dtype
+            assert K.get_value(getattr(ours, name)) == K.get_value(value)
+        elif not isinstance(value, list):
+            assert getattr(ours, name) == value
+
+
+@pytest.mark.parametrize("class_name", CLASS_NAMES)
+def test_one_step_counts_one_iteration(class_name):
+    optimizer = configured(class_name)
+    variable, updates = make_trainable(optimizer)
+    before = K.get_value(variable)
+    assert K.get_value(optimizer.iterations) == 0
+    K.get_session().run(updates)
+    assert K.get_value(optimizer.iterations) == 1
+    assert np.all(K.get_value(variable) != before)
+
+
+def test_without_parameters_a_step_only_counts():
+    optimizer = configured("Nadam")
+    updates = optimizer.get_updates(tf.constant(1.0), [])
+    K.get_session().run(updates)
+    assert [K.get_value(weight) for weight in optimizer.weights][0] == 1
+
+
+def test_iterations_may_be_replaced_before_the_updates_are_built():
+    optimizer = configured("Adam")
+    optimizer.iterations = tf.train.get_or_create_global_step()
+    _, updates = make_trainable(optimizer)
+    session = K.get_session()
+    session.run(tf.global_variables_initializer())
+    session.run(updates)
+    assert session.run(tf.train.get_global_step()) == 1
+    assert optimizer.weights[0] is tf.train.get_global_step()
+
+
+def test_a_second_get_updates_makes_new_slots():
+    optimizer = configured("SGD")
+    make_trainable(optimizer)
+    first = optimizer.weights
+    make_trainable(optimizer)
+    assert optimizer.weights[0] is first[0] and optimizer.weights[1] is not first[1]
+
+
+def test_the_list_given_to_a_caller_is_not_the_optimizers_own():
+    optimizer = configured("SGD")
+    _, updates = make_trainable(optimizer)
+    own = list(optimizer.updates)
+    updates.append("Keras appends the updates of its layers here")
+    assert optimizer.updates == own
+
+
+class AsInTheOldDays(keras_optimizers.Optimizer):
+    """A user's subclass in the style of 2018: everything in `get_updates`."""
+
+    def __init__(self, lr=0.1, **kwargs):
+        super(AsInTheOldDays, self).__init__(**kwargs)
+        with K.name_scope(self.__class__.__name__):
+            self.iterations = K.variable(0, dtype="int64", name="iterations")
+            self.lr = K.variable(lr, name="lr")
+
+    def get_updates(self, loss, params):
+        grads = self.get_gradients(loss, params)
+        self.updates = [K.update_add(self.iterations, 1)]
+        moments = [K.zeros(K.int_shape(p)) for p in params]
+        self.weights = [self.iterations] + moments
+        for p, g, m in zip(params, grads, moments):
+            m_t = 0.9 * m + g
+            self.updates.append(K.update(m, m_t))
+            self.updates.append(K.update(p, p - self.lr * m_t))
+        return self.updates
+
+    def get_config(self):
+        config = {"lr": float(K.get_value(self.lr))}
+        base_config = super(AsInTheOldDays, self).get_config()
+        return dict(list(base_config.items()) + list(config.items()))
+
+
+def test_a_subclass_written_for_the_original_works():
+    model = tf.keras.Sequential([tf.keras.layers.Dense(1, input_shape=(2,))])
+    model.compile(AsInTheOldDays(clipnorm=0.5), "mse")
+    features, targets = np.ones((4, 2)), np.ones((4, 1))
+    losses = [model.train_on_batch(features, targets) for _ in range(20)]
+    assert losses[-1] < losses[0]
+    weights = model.optimizer.get_weights()
+    model.optimizer.set_weights(weights)
+    assert weights[0] == 20
+    assert model.optimizer.get_config() == {"lr": float(np.float32(0.1)), "clipnorm": 0.5}
+    assert type(AsInTheOldDays.from_config(model.optimizer.get_config())) is AsInTheOldDays
+
+
+class Sign(keras_optimizers.Optimizer):
+    """A subclass in the style of this package: the mathematics and nothing else."""
+
+    slot_roles = ("sum",)
+
+    def __init__(self, lr=0.1, **kwargs):
+        super(Sign, self).__init__(**kwargs)
+        self._create_scalars(iterations=0, lr=lr)
+
+    def step_coefficients(self, step):
+        return {"learning_rate": step["lr"]}
+
+    def update_rule(self, parameter, gradient, slots, coefficients):
+        return parameter - coefficients.learning_rate * tf.sign(gradient), {
+            "sum": slots.sum + gradient
+        }
+
+
+def test_a_new_optimizer_is_its_mathematics():
+    optimizer = Sign(lr=0.5)
+    variable, updates = make_trainable(optimizer)
+    K.get_session().run(updates)
+    np.testing.assert_array_equal(K.get_value(variable), np.full((2, 3), 0.5))
+    np.testing.assert_array_equal(optimizer.get_weights()[1], np.full((2, 3), 2.0))
+
+
+@pytest.mark.parametrize("class_name", CLASS_NAMES)
+def test_a_refused_argument_leaves_no_variable_behind(class_name):
+    before = len(tf.get_default_graph().get_operations())
+    for wrong in ({"lr": "fast"}, {"lr": None}, {"lr": [1.0, 2.0]}, {"clipnorm": -1.0}):
+        with pytest.raises((TypeError, ValueError)):
+            getattr(keras_optimizers, class_name)(**wrong)
+    assert len(tf.get_default_graph().get_operations()) == before
+
+
+@pytest.mark.parametrize("class_name", CLASS_NAMES)
+def test_failed_updates_leave_the_optimizer_as_it_was(class_name):
+    optimizer = configured(class_name)
+    used, _ = make_trainable(optimizer)
+    unused = K.variable(1.0, name="unused")
+    weights, updates = list(optimizer.weights), list(optimizer.updates)
+    names = [variable.name for variable in tf.global_variables()]
+    with pytest.raises(ValueError, match="An operation has `None` for gradient.*unused:0"):
+        optimizer.get_updates(tf.reduce_sum(used), [used, unused])
+    with pytest.raises(AttributeError, match=r"params\[1\]"):
+        optimizer.get_updates(tf.reduce_sum(used), [used, used * 2.0])
+    with pytest.raises(ValueError, match=r"params\[1\].*params\[0\]"):
+        optimizer.get_updates(tf.reduce_sum(used), [used, used])
+    assert optimizer.weights == weights and optimizer.updates == updates
+    assert [variable.name for variable in tf.global_variables()] == names
+
+
+
+
+@pytest.mark.slow
+def test_eager_execution_is_refused_with_what_to_call():
+    program = """
+import tensorflow as tf
+tf.compat.v1.enable_eager_execution()
+import keras_optimizers
+for make in (keras_optimizers.SGD, lambda: keras_optimizers.get("adam"),
+             lambda: keras_optimizers.TFOptimizer(tf.compat.v1.train.AdamOptimizer())):
+    try:
+        make()
+    except RuntimeError as error:
+        assert "eager execution" in str(error), error
+        assert "tf.compat.v1.disable_eager_execution()" in str(error), error
+    else:
+        raise SystemExit("accepted")
+with tf.Graph().as_default():
+    optimizer = keras_optimizers.SGD()
+try:
+    optimizer.get_updates(None, [])
+except RuntimeError:
+    print("refused")
+"""
+    done = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert done.returncode == 0, done.stderr.decode()
+    assert done.stdout.decode().strip() == "refused"

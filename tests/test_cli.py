@@ -1,0 +1,91 @@
+"""The `keras-optimizers` command, as a process of its own."""
+
+import os
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+import keras_optimizers
+
+COMMAND = os.path.join(os.path.dirname(sys.executable), "keras-optimizers")
+MODULE = [sys.executable, "-m", "keras_optimizers"]
+
+
+def run(*arguments, **options):
+    """Exit status, standard output, standard error."""
+    environment = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
+    done = subprocess.run(
+        list(arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, **options
+    )
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
+@pytest.fixture
+def script(tmp_path):
+    """Writes a script into a folder of its own, beside a module that it imports."""
+    (tmp_path / "beside.py").write_text("VALUE = 42\n")
+
+    def write(text):
+        path = tmp_path / "script.py"
+        path.write_text(textwrap.dedent(text))
+        return str(path)
+
+    return write
+
+
+TRAINING = """
+    import sys
+    import numpy as np
+    import tensorflow as tf
+    from tensorflow.keras.optimizers import Adam
+    import beside
+
+    assert __name__ == "__main__" and beside.VALUE == 42
+    model = tf.keras.Sequential([tf.keras.layers.Dense(1, input_shape=(2,))])
+    model.compile(Adam(lr=0.01, decay=0.1), "mse")
+    model.fit(np.ones((8, 2)), np.ones((8, 1)), verbose=0)
+    print(type(model.optimizer).__module__, sys.argv[1:])
+    sys.exit(3)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", [[COMMAND], MODULE], ids=["command", "module"])
+def test_run_gives_a_script_our_optimizers_its_arguments_and_its_exit_status(command, script):
+    path = script(TRAINING)
+    status, output, errors = run(*command, "run", path, "--epochs", "5", "-v")
+    assert (status, output) == (3, "keras_optimizers.adam ['--epochs', '5', '-v']\n"), errors
+    assert errors == ""
+
+
+@pytest.mark.slow
+def test_an_error_in_the_script_is_shown_as_python_shows_it(script):
+    status, _, errors = run(*MODULE, "run", script("raise KeyError('of the script')"))
+    assert status == 1
+    assert "script.py" in errors and "KeyError: 'of the script'" in errors
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["run", "no_such_script.py"], "there is no script 'no_such_script.py'"),
+        (["run"], "SCRIPT"),
+        ([], "COMMAND"),
+        (["jump"], "invalid choice: 'jump'"),
+    ],
+)
+def test_bad_usage_is_one_clear_error_and_status_2(arguments, words):
+    status, output, errors = run(*MODULE, *arguments)
+    assert status == 2 and output == ""
+    assert words in errors and "Traceback" not in errors
+
+
+@pytest.mark.slow
+def test_help_has_an_example():
+    for arguments in (["--help"], ["run", "--help"]):
+        status, output, _ = run(*MODULE, *arguments)
+        assert status == 0 and "keras-optimizers run train.py" in output
+    assert run(*MODULE, "--version")[1].strip() == keras_optimizers.__version__
