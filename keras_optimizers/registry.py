@@ -92,9 +92,7 @@ def get(identifier):
     if isinstance(identifier, (backend.HostOptimizer, backend.OptimizerV2)):
         return identifier
     if isinstance(identifier, tf.train.Optimizer):
-        wrapped = TFOptimizer(identifier)
-        backend.track_tf_optimizer(wrapped)
-        return wrapped
+        return TFOptimizer(identifier)
     if isinstance(identifier, dict):
         return deserialize(identifier)
     if isinstance(identifier, str):

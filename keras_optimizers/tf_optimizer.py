@@ -41,6 +41,7 @@ class TFOptimizer(Optimizer, backend.HostTFOptimizer):
         else:
             self.iterations = iterations
         self._track_trackable(self.iterations, name="global_step")
+        backend.track_tf_optimizer(self)
 
     def apply_gradients(self, grads):
         # type: (Sequence[Tuple[Tensor, Variable]]) -> Any
