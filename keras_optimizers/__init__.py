@@ -28,6 +28,7 @@ adamax = Adamax
 nadam = Nadam
 
 __all__ = [
+    "SGD",
     "Adadelta",
     "Adagrad",
     "Adam",
@@ -35,7 +36,6 @@ __all__ = [
     "Nadam",
     "Optimizer",
     "RMSprop",
-    "SGD",
     "TFOptimizer",
     "adadelta",
     "adagrad",

@@ -1,6 +1,6 @@
 """Adadelta."""
 
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, Optional, Tuple  # noqa: F401 (type comments)
 
 import tensorflow.compat.v1 as tf
 
@@ -48,9 +48,8 @@ class Adadelta(Optimizer):
         self, parameter: Tensor, gradient: Tensor, slots: Any, coefficients: Any
     ) -> Tuple[Tensor, Dict[str, Tensor]]:
         c = coefficients
-        mean_square_gradient = (
-            c.rho * slots.mean_square_gradient + c.one_minus_rho * tf.square(gradient)
-        )
+        square = tf.square(gradient)
+        mean_square_gradient = c.rho * slots.mean_square_gradient + c.one_minus_rho * square
         last_root_of_steps = tf.sqrt(slots.mean_square_step + self.epsilon)
         root_of_gradients = tf.sqrt(mean_square_gradient + self.epsilon)
         step = gradient * last_root_of_steps / root_of_gradients

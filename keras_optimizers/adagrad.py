@@ -1,6 +1,6 @@
 """Adagrad."""
 
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, Optional, Tuple  # noqa: F401 (type comments)
 
 import tensorflow.compat.v1 as tf
 

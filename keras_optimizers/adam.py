@@ -1,6 +1,6 @@
 """Adam and AMSGrad."""
 
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple  # noqa: F401 (type comments)
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -34,14 +34,7 @@ class Adam(Optimizer):
     slot_roles = ("first_moment", "second_moment", "largest_second_moment")
 
     def __init__(
-        self,
-        lr=0.001,
-        beta_1=0.9,
-        beta_2=0.999,
-        epsilon=None,
-        decay=0.0,
-        amsgrad=False,
-        **kwargs
+        self, lr=0.001, beta_1=0.9, beta_2=0.999, epsilon=None, decay=0.0, amsgrad=False, **kwargs
     ):
         # type: (float, float, float, Optional[float], float, bool, **Any) -> None
         super(Adam, self).__init__(**kwargs)
@@ -83,7 +76,7 @@ class Adam(Optimizer):
         return parameter_shape
 
     def complete_weights(self, weights: List[Any]) -> List[Any]:
-        """TF 1.4, 1.5 and Keras before 2.1.3 have no third group: without AMSGrad nothing reads it."""
+        """TF 1.4, 1.5 and Keras before 2.1.3 had no third group: unused without AMSGrad."""
         parameters = (len(self.weights) - 1) // 3
         if not self.amsgrad and parameters and len(weights) == 1 + 2 * parameters:
             return weights + [np.zeros([1])] * parameters

@@ -242,9 +242,9 @@ class Optimizer(backend.HostOptimizer):
         len(weights)  # what has no length fails as it does in the reference
         variables, values = list(self.weights), self.complete_weights(list(weights))
         iterations = getattr(self, "iterations", None)
-        if backend.is_variable(iterations) and not any(iterations is own for own in variables):
-            if variables and len(values) == len(variables) + 1:  # the layout of Keras 2.3
-                variables = [iterations] + variables
+        left_out = backend.is_variable(iterations) and not any(v is iterations for v in variables)
+        if left_out and variables and len(values) == len(variables) + 1:  # as in Keras 2.3
+            variables.insert(0, iterations)
         backend.set_values(variables, check_weights(variables, values))
 
     # Configuration.

@@ -50,8 +50,9 @@ def check_parameters(parameters: Any) -> List[Variable]:
             )
         if id(parameter) in seen:
             raise ValueError(
-                f"{where} is the variable {parameter.name}, which is `params[{seen[id(parameter)]}]` "
-                "already: two updates of one variable would overwrite each other. List it once."
+                f"{where} is the variable {parameter.name}, which is "
+                f"`params[{seen[id(parameter)]}]` already: two updates of one variable would "
+                "overwrite each other. List it once."
             )
         seen[id(parameter)] = index
     return parameters

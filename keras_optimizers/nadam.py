@@ -1,6 +1,6 @@
 """Nadam."""
 
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple  # noqa: F401 (type comments)
 
 import numpy as np
 import tensorflow.compat.v1 as tf

@@ -1,6 +1,6 @@
 """From names and configs to optimizers, and back."""
 
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Optional  # noqa: F401 (type comments)
 
 import tensorflow.compat.v1 as tf
 

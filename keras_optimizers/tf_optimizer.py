@@ -1,11 +1,11 @@
 """The wrapper that makes a `tf.train` optimizer usable as a Keras one."""
 
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple  # noqa: F401 (type comments)
 
 import tensorflow.compat.v1 as tf
 
 from keras_optimizers import backend
-from keras_optimizers.backend import Tensor, Variable
+from keras_optimizers.backend import Tensor, Variable  # noqa: F401 (type comments)
 from keras_optimizers.base import Optimizer
 
 _REMEDY = (

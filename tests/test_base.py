@@ -53,7 +53,7 @@ def test_without_parameters_a_step_only_counts():
     optimizer = configured("Nadam")
     updates = optimizer.get_updates(tf.constant(1.0), [])
     K.get_session().run(updates)
-    assert [K.get_value(weight) for weight in optimizer.weights][0] == 1
+    assert K.get_value(optimizer.weights[0]) == 1
 
 
 def test_iterations_may_be_replaced_before_the_updates_are_built():
@@ -164,7 +164,7 @@ def test_failed_updates_leave_the_optimizer_as_it_was(class_name):
     unused = K.variable(1.0, name="unused")
     weights, updates = list(optimizer.weights), list(optimizer.updates)
     names = [variable.name for variable in tf.global_variables()]
-    with pytest.raises(ValueError, match="An operation has `None` for gradient.*unused:0"):
+    with pytest.raises(ValueError, match=r"An operation has `None` for gradient.*unused:0"):
         optimizer.get_updates(tf.reduce_sum(used), [used, unused])
     with pytest.raises(AttributeError, match=r"params\[1\]"):
         optimizer.get_updates(tf.reduce_sum(used), [used, used * 2.0])
@@ -172,8 +172,6 @@ def test_failed_updates_leave_the_optimizer_as_it_was(class_name):
         optimizer.get_updates(tf.reduce_sum(used), [used, used])
     assert optimizer.weights == weights and optimizer.updates == updates
     assert [variable.name for variable in tf.global_variables()] == names
-
-
 
 
 @pytest.mark.slow
@@ -198,6 +196,8 @@ try:
 except RuntimeError:
     print("refused")
 """
-    done = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    done = subprocess.run(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
     assert done.returncode == 0, done.stderr.decode()
     assert done.stdout.decode().strip() == "refused"

@@ -64,7 +64,9 @@ def test_parameters_of_another_dtype_than_floatx_are_trained_in_their_own(class_
 
 @pytest.mark.parametrize("class_name", CLASS_NAMES)
 def test_dtypes_mixed_in_one_model_do_not_influence_each_other(class_name):
-    mixed = [values_of(dtype)[index] for index, dtype in enumerate(["float64", "float32", "float16"])]
+    mixed = [
+        values_of(dtype)[index] for index, dtype in enumerate(["float64", "float32", "float16"])
+    ]
     together, _ = trained(configured(class_name), mixed)
     for index, dtype in enumerate(["float64", "float32", "float16"]):
         tf.keras.backend.clear_session()
@@ -77,6 +79,8 @@ def test_dtypes_mixed_in_one_model_do_not_influence_each_other(class_name):
     "clipping", [{"clipnorm": 0.5}, {"clipvalue": 0.1}, {"global_clipnorm": 0.5}]
 )
 def test_clipping_works_on_mixed_dtypes(class_name, clipping):
-    mixed = [values_of(dtype)[index] for index, dtype in enumerate(["float64", "float32", "float16"])]
+    mixed = [
+        values_of(dtype)[index] for index, dtype in enumerate(["float64", "float32", "float16"])
+    ]
     parameters, _ = trained(configured(class_name, **clipping), mixed)
     assert all(np.all(np.isfinite(value)) for value in parameters)

@@ -1,4 +1,4 @@
-"""What the real TensorFlow 1.10.0 did, ours does: numbers to the bit, configs, signatures, errors."""
+"""What the real TensorFlow 1.10.0 did, ours does: numbers, configs, signatures, errors."""
 
 import inspect
 import json
@@ -51,9 +51,7 @@ def test_every_step_of_every_recorded_case_is_equal_to_the_bit(name):
         if class_name == "Nadam":
             del weights[NADAM_SCHEDULE]
         same_bits([values[step] for values in expected_parameters], K.batch_get_value(params))
-        same_bits(
-            [values[step] for values in expected_weights], [np.asarray(w) for w in weights]
-        )
+        same_bits([values[step] for values in expected_weights], [np.asarray(w) for w in weights])
 
 
 @pytest.mark.parametrize("name", sorted(cases.TRAJECTORIES))

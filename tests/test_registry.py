@@ -12,7 +12,9 @@ from tests.training import CLASS_NAMES, K, configured
 
 
 @pytest.mark.parametrize("class_name", CLASS_NAMES)
-@pytest.mark.parametrize("clipping", [{}, {"clipnorm": 1.0}, {"clipvalue": 0.5, "global_clipnorm": 2.0}])
+@pytest.mark.parametrize(
+    "clipping", [{}, {"clipnorm": 1.0}, {"clipvalue": 0.5, "global_clipnorm": 2.0}]
+)
 def test_a_serialized_optimizer_comes_back_equal(class_name, clipping):
     optimizer = configured(class_name, **clipping)
     described = json.loads(json.dumps(keras_optimizers.serialize(optimizer)))
@@ -100,11 +102,15 @@ def test_get_wraps_a_tf_train_optimizer_whose_variables_keras_then_initializes()
 
 def test_aliases_are_the_classes():
     for class_name in CLASS_NAMES:
-        assert getattr(keras_optimizers, class_name.lower()) is getattr(keras_optimizers, class_name)
+        assert getattr(keras_optimizers, class_name.lower()) is getattr(
+            keras_optimizers, class_name
+        )
 
 
 def test_every_public_name_of_the_reference_is_there():
     public = [name for name in dir(upstream) if name[0].isalpha()]
-    reference = [n for n in public if getattr(getattr(upstream, n), "__module__", "") == upstream.__name__]
+    reference = [
+        n for n in public if getattr(getattr(upstream, n), "__module__", "") == upstream.__name__
+    ]
     assert len(reference) >= 19
     assert [name for name in reference if not hasattr(keras_optimizers, name)] == []

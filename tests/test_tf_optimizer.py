@@ -84,5 +84,5 @@ def test_gradients_can_be_taken_and_applied_by_hand():
 )
 def test_what_a_wrapper_cannot_do_says_what_to_do_instead(call):
     wrapped = keras_optimizers.TFOptimizer(tf.train.AdamOptimizer())
-    with pytest.raises(NotImplementedError, match="tf.train.Saver"):
+    with pytest.raises(NotImplementedError, match=r"tf\.train\.Saver"):
         call(wrapped)

@@ -25,7 +25,9 @@ def arrays(weights):
 @pytest.mark.parametrize("class_name", CLASS_NAMES)
 def test_weights_written_are_the_weights_read(class_name):
     optimizer = trained(class_name)
-    written = [np.full_like(weight, 5 + index) for index, weight in enumerate(optimizer.get_weights())]
+    written = [
+        np.full_like(weight, 5 + index) for index, weight in enumerate(optimizer.get_weights())
+    ]
     optimizer.set_weights(written)
     same_bits(written, arrays(optimizer.get_weights()))
 

@@ -143,7 +143,7 @@ def batches():
 
 
 def bad_inputs(optimizers, keras, tf, numpy=np):
-    """Calls that fail: name -> function without arguments. `optimizers` is the module under test."""
+    """Calls that fail, by name; `optimizers` is the module under test."""
 
     def trained(optimizer):
         variable = keras.backend.variable(numpy.ones((2, 3)), name="kernel")

@@ -15,10 +15,10 @@ import tempfile
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-import h5py  # noqa: E402
-import numpy as np  # noqa: E402
-import tensorflow as tf  # noqa: E402
-from tensorflow.python.keras import optimizers  # noqa: E402
+import h5py
+import numpy as np
+import tensorflow as tf
+from tensorflow.python.keras import optimizers
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, FOLDER)
@@ -85,8 +85,10 @@ def record_model(name, class_name, arguments, path):
         scalars.append(optimizer.m_schedule)
     order_reads_before_writes(scalars)
     random = np.random.RandomState(3)
-    model.set_weights([0.5 * random.standard_normal(w.shape) for w in model.get_weights()[:-3]]
-                      + [np.ones(w.shape) for w in model.get_weights()[-3:]])
+    model.set_weights(
+        [0.5 * random.standard_normal(w.shape) for w in model.get_weights()[:-3]]
+        + [np.ones(w.shape) for w in model.get_weights()[-3:]]
+    )
     for step, (features, labels) in enumerate(cases.batches()):
         if step == cases.SAVE_AFTER:
             model.save(path)
@@ -196,8 +198,13 @@ def main():
         print("different: %s" % name)
     print(
         "compared %d arrays, %d model files, %d errors, %d signatures: %d differ"
-        % (len(arrays), len(cases.MODELS), len(facts["errors"]), len(facts["signatures"]),
-           len(different))
+        % (
+            len(arrays),
+            len(cases.MODELS),
+            len(facts["errors"]),
+            len(facts["signatures"]),
+            len(different),
+        )
     )
     return 1 if different else 0
 
