@@ -102,7 +102,12 @@ class Optimizer(backend.HostOptimizer):
             ValueError: If a parameter has no gradient (the text names it).
         """
         found = gradients.gradients_of(loss, list(params))
-        return gradients.clip(found, self.__dict__)
+        return gradients.clip(found, self._clipping())
+
+    def _clipping(self) -> Dict[str, Any]:
+        """The clipping options that are set; callers may have set them as attributes."""
+        options = {name: getattr(self, name, None) for name in gradients.CLIPPING}
+        return {name: value for name, value in options.items() if value is not None}
 
     def get_updates(self, loss, params):
         # type: (Tensor, Sequence[Variable]) -> List[Any]
@@ -252,7 +257,7 @@ class Optimizer(backend.HostOptimizer):
     def get_config(self):
         # type: () -> Dict[str, Any]
         """The arguments that make an optimizer like this one, as plain Python values."""
-        return {name: self.__dict__[name] for name in gradients.CLIPPING if name in self.__dict__}
+        return self._clipping()
 
     @classmethod
     def from_config(cls, config):

@@ -35,7 +35,10 @@ class Step:
 
     def _raw(self, name: str) -> Tensor:
         if name not in self._read:
-            self._read[name] = tf.convert_to_tensor(getattr(self._optimizer, name))
+            value = getattr(self._optimizer, name)
+            if isinstance(value, float):  # as exact as it came, whatever dtype it meets
+                value = tf.constant(value, tf.float64)
+            self._read[name] = tf.convert_to_tensor(value)
         return self._read[name]
 
     @property

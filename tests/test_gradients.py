@@ -123,3 +123,17 @@ def test_clipping_is_an_attribute_and_in_the_config_only_when_set():
     for name in ("clipnorm", "clipvalue", "global_clipnorm"):
         optimizer = keras_optimizers.SGD(**{name: 0.5})
         assert getattr(optimizer, name) == 0.5 and optimizer.get_config()[name] == 0.5
+
+
+def test_clipping_may_be_set_as_an_attribute_or_by_a_subclass():
+    class Bounded(keras_optimizers.SGD):
+        clipvalue = 0.25
+
+    afterwards = keras_optimizers.SGD(lr=1.0)
+    afterwards.clipvalue = 0.25
+    for optimizer in (Bounded(lr=1.0), afterwards):
+        variable = K.variable([1.0])
+        updates = optimizer.get_updates(tf.reduce_sum(variable), [variable])
+        K.get_session().run(updates)
+        assert K.get_value(variable)[0] == 0.75
+        assert optimizer.get_config()["clipvalue"] == 0.25
