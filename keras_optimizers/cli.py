@@ -15,6 +15,7 @@ _EXAMPLES = """\
 examples:
   keras-optimizers run train.py
   keras-optimizers run train.py --epochs 5     what follows SCRIPT goes to the script
+  keras-optimizers run --quiet train.py        without the line that says what is used
   python -m keras_optimizers run train.py      the same
 """
 
@@ -50,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    run.add_argument("--quiet", action="store_true", help="do not say which optimizers are used")
     run.add_argument("script", metavar="SCRIPT", help="the Python file to run")
     run.add_argument(
         "arguments", metavar="ARGS", nargs=argparse.REMAINDER, help="arguments of the script"
@@ -66,6 +68,9 @@ def _run(options: argparse.Namespace) -> int:
         return _BAD_USAGE
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     backend.silence_deprecation_warnings()
+    if not options.quiet:
+        version = keras_optimizers.__version__
+        print(f"keras-optimizers {version}: {script} gets the original optimizers", file=sys.stderr)
     arguments, path = sys.argv, list(sys.path)
     sys.argv = [script] + options.arguments
     sys.path[0:1] = [os.path.dirname(os.path.abspath(script))]

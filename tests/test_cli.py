@@ -57,7 +57,14 @@ def test_run_gives_a_script_our_optimizers_its_arguments_and_its_exit_status(com
     path = script(TRAINING)
     status, output, errors = run(*command, "run", path, "--epochs", "5", "-v")
     assert (status, output) == (3, "keras_optimizers.adam ['--epochs', '5', '-v']\n"), errors
-    assert errors == ""
+    version = keras_optimizers.__version__
+    assert errors == f"keras-optimizers {version}: {path} gets the original optimizers\n"
+
+
+@pytest.mark.slow
+def test_a_quiet_run_shows_nothing_but_what_the_script_shows(script):
+    status, output, errors = run(*MODULE, "run", "--quiet", script("print('hello')"))
+    assert (status, output, errors) == (0, "hello\n", "")
 
 
 @pytest.mark.slow
