@@ -18,7 +18,7 @@ import tensorflow as tf
 from sklearn.datasets import load_digits
 
 matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402
+import matplotlib.pyplot as plt
 
 SEED = 1797
 BATCH = 32

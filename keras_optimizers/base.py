@@ -141,19 +141,20 @@ class Optimizer(backend.HostOptimizer):
         ]
         step = Step(self, tf.as_dtype(backend.floatx()))
         coefficients = self._coefficients_by_dtype(step, params)
-        slots = self._create_slots(params, shapes)
+        weights, slots = self._create_slots(params, shapes)
         # Nothing is written before the loss and all gradients have read what they need.
         with tf.control_dependencies([*_tensors(loss), *found]):
             everything_read = tf.group(name="everything_read")
         with tf.control_dependencies([everything_read]):
-            self.updates = self._write_scalars(step, coefficients)
+            new_values = []  # type: List[Tuple[Variable, Tensor]]
             for parameter, gradient, own_slots in zip(params, found, slots):
                 with backend.colocated_with(parameter):
-                    dtype = parameter.dtype.base_dtype
-                    self.updates += self._write_parameter(
-                        parameter, gradient, own_slots, coefficients[dtype]
+                    new_values += self._new_values(
+                        parameter, gradient, own_slots, coefficients[parameter.dtype.base_dtype]
                     )
-        return list(self.updates)
+            updates = self._write_scalars(step, coefficients) + kernels.assign_all(new_values)
+        self.weights, self.updates = weights, updates
+        return list(updates)
 
     def _has_update_rule(self) -> bool:
         return type(self).update_rule is not Optimizer.update_rule
@@ -179,8 +180,8 @@ class Optimizer(backend.HostOptimizer):
 
     def _create_slots(
         self, params: Sequence[Variable], shapes: Sequence[List[int]]
-    ) -> List[Dict[str, Variable]]:
-        """New slots, a dict by role for each parameter; sets `weights`."""
+    ) -> Tuple[List[Variable], List[Dict[str, Variable]]]:
+        """New `weights`, and the slots among them: a dict by role for each parameter."""
         # Role by role, as in `weights`: the variables' names count up in this order.
         by_role = {
             role: [
@@ -189,13 +190,14 @@ class Optimizer(backend.HostOptimizer):
             ]
             for role in self.slot_roles
         }
-        self.weights = [getattr(self, name) for name in self.weight_scalars]
+        weights = [getattr(self, name) for name in self.weight_scalars]
         for created in by_role.values():
-            self.weights += created
-        return [
+            weights += created
+        slots = [
             {role: created[index] for role, created in by_role.items()}
             for index in range(len(params))
         ]
+        return weights, slots
 
     def _write_scalars(
         self, step: Step, coefficients: Dict[tf.DType, SimpleNamespace]
@@ -207,14 +209,14 @@ class Optimizer(backend.HostOptimizer):
         for computed in coefficients.values():
             readers += [value for value in vars(computed).values() if tf.is_tensor(value)]
         with tf.control_dependencies(readers):
-            return [
-                kernels.assign(getattr(self, name), value) for name, value in new_values.items()
-            ]
+            return kernels.assign_all(
+                [(getattr(self, name), value) for name, value in new_values.items()]
+            )
 
-    def _write_parameter(
+    def _new_values(
         self, parameter: Variable, gradient: Tensor, slots: Dict[str, Variable], coefficients: Any
-    ) -> List[tf.Operation]:
-        """Assignments of one parameter and its slots."""
+    ) -> List[Tuple[Variable, Tensor]]:
+        """What to write after a step: (variable, value), the parameter's slots first."""
         values = {role: tf.convert_to_tensor(slot) for role, slot in slots.items()}
         new_parameter, new_slots = self.update_rule(
             tf.convert_to_tensor(parameter), gradient, SimpleNamespace(**values), coefficients
@@ -222,8 +224,8 @@ class Optimizer(backend.HostOptimizer):
         constraint = getattr(parameter, "constraint", None)
         if constraint is not None:
             new_parameter = constraint(new_parameter)
-        written = [kernels.assign(slots[role], value) for role, value in new_slots.items()]
-        return written + [kernels.assign(parameter, new_parameter)]
+        written = [(slots[role], value) for role, value in new_slots.items()]
+        return written + [(parameter, new_parameter)]
 
     # State.
 

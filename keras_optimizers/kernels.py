@@ -1,10 +1,10 @@
 """The ops that compute and write: dense gradients, assignments."""
 
-from typing import Any
+from typing import Any, List, Sequence, Tuple
 
 import tensorflow.compat.v1 as tf
 
-from keras_optimizers.backend import Tensor, Variable
+from keras_optimizers.backend import Tensor, Variable, colocated_with
 
 
 def dense(gradient: Any, parameter: Variable) -> Tensor:
@@ -16,7 +16,23 @@ def dense(gradient: Any, parameter: Variable) -> Tensor:
     return tf.convert_to_tensor(gradient)
 
 
-def assign(variable: Variable, value: Tensor) -> tf.Operation:
-    """Write `value`; the op returns nothing, so no one can read a half-updated state from it."""
-    written = variable.assign(value, read_value=False)
+def assign_all(new_values: Sequence[Tuple[Variable, Tensor]]) -> List[tf.Operation]:
+    """Write each value to its variable; the ops return nothing, so nothing half-written is seen.
+
+    A tensor read from a ref variable is a view of its memory, and a gradient may be such a view
+    of another parameter. Among ref variables therefore all values are computed before any is
+    written. Resource variables need no such wait: they are never overwritten under a reader.
+    """
+    values = [value for _, value in new_values]
+    with tf.control_dependencies(values if any(_is_ref(v) for v, _ in new_values) else []):
+        return [_assign(variable, value) for variable, value in new_values]
+
+
+def _is_ref(variable: Variable) -> bool:
+    return variable.dtype != variable.dtype.base_dtype
+
+
+def _assign(variable: Variable, value: Tensor) -> tf.Operation:
+    with colocated_with(variable):
+        written = variable.assign(value, read_value=False)
     return getattr(written, "op", written)

@@ -12,6 +12,7 @@ the bit. The names and defaults of the hyperparameters are those of r1.10.
 `NumpyOptimizer` clips, applies a rule to a list of parameters and counts the steps.
 """
 
+import inspect
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
@@ -237,7 +238,7 @@ def clip_each_value(gradients: Sequence[np.ndarray], bound: float) -> List[np.nd
     return clipped
 
 
-RULES = {
+RULES: Dict[str, Callable[..., Updated]] = {
     "SGD": sgd,
     "RMSprop": rmsprop,
     "Adagrad": adagrad,
@@ -245,14 +246,14 @@ RULES = {
     "Adam": adam,
     "Adamax": adamax,
     "Nadam": nadam,
-}  # type: Dict[str, Callable[..., Updated]]
+}
 
 # In the order in which they apply.
-CLIPPING = {
+CLIPPING: Dict[str, Callable[..., List[np.ndarray]]] = {
     "clipnorm": clip_each_norm,
     "global_clipnorm": clip_global_norm,
     "clipvalue": clip_each_value,
-}  # type: Dict[str, Callable[..., List[np.ndarray]]]
+}
 
 # These have `iterations` among their weights.
 _COUNTED = ("SGD", "Adam", "Adamax", "Nadam")
@@ -283,6 +284,7 @@ class NumpyOptimizer:
         iterations: the number of steps so far.
 
     Raises:
+        TypeError: If the class has no such argument.
         ValueError: If there is no such class, no parameter, or more than one dtype.
     """
 
@@ -296,6 +298,7 @@ class NumpyOptimizer:
             raise ValueError(f"Expected parameters of one floating dtype, received: {names}.")
         self.class_name = class_name
         self.clipping = {name: arguments.pop(name, None) for name in CLIPPING}
+        inspect.signature(RULES[class_name]).bind(None, None, None, None, **arguments)
         self.arguments = arguments
         self.iterations = 0
         amsgrad = arguments.get("amsgrad", False)
@@ -355,7 +358,7 @@ def run(
         gradients_of_steps: for every step a list of gradients, one a parameter.
 
     Raises:
-        ValueError: As `NumpyOptimizer` and its `step`.
+        TypeError, ValueError: As `NumpyOptimizer` and its `step`.
     """
     optimizer = NumpyOptimizer(class_name, parameters, **arguments)
     for gradients in gradients_of_steps:

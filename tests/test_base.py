@@ -201,3 +201,35 @@ except RuntimeError:
     )
     assert done.returncode == 0, done.stderr.decode()
     assert done.stdout.decode().strip() == "refused"
+
+
+def test_a_gradient_that_is_a_view_of_another_ref_parameter_is_read_before_that_is_written():
+    """The gradient of `first` is `second` itself: for ref variables the same memory."""
+    size = 300 * 300
+    first, second = (
+        tf.Variable(np.full(size, value, "float32"), use_resource=False) for value in (1.0, 2.0)
+    )
+
+    @tf.custom_gradient
+    def product(a, b):
+        return tf.reduce_sum(a * b), lambda upstream_gradient: (b, a)
+
+    updates = keras_optimizers.SGD(lr=1.0).get_updates(product(first, second), [first, second])
+    session = K.get_session()
+    for _ in range(20):
+        session.run(tf.global_variables_initializer())
+        session.run(updates)
+        assert set(session.run(first)) == {-1.0} and set(session.run(second)) == {1.0}
+
+
+def test_a_constraint_that_fails_leaves_the_optimizer_as_it_was():
+    def broken(value):
+        raise ZeroDivisionError
+
+    optimizer = configured("Adam")
+    make_trainable(optimizer)
+    weights, updates = list(optimizer.weights), list(optimizer.updates)
+    variable = K.variable(np.ones(3), constraint=broken)
+    with pytest.raises(ZeroDivisionError):
+        optimizer.get_updates(tf.reduce_sum(variable), [variable])
+    assert optimizer.weights == weights and optimizer.updates == updates
