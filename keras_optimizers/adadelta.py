@@ -38,6 +38,7 @@ class Adadelta(Optimizer):
         self.initial_decay = decay
 
     def step_coefficients(self, step: Step) -> Dict[str, Tensor]:
+        """The learning rate of this step, and both shares of the running averages."""
         return {
             "learning_rate": step.learning_rate,
             "rho": self.rho,
@@ -47,6 +48,7 @@ class Adadelta(Optimizer):
     def update_rule(
         self, parameter: Tensor, gradient: Tensor, slots: Any, coefficients: Any
     ) -> Tuple[Tensor, Dict[str, Tensor]]:
+        """The step is the gradient, times the root of past steps over that of gradients."""
         c = coefficients
         square = tf.square(gradient)
         mean_square_gradient = c.rho * slots.mean_square_gradient + c.one_minus_rho * square
@@ -61,4 +63,5 @@ class Adadelta(Optimizer):
 
     def get_config(self):
         # type: () -> Dict[str, Any]
+        """The arguments, with the current values of those that are variables."""
         return self._config("lr", "decay", rho=self.rho, epsilon=self.epsilon)

@@ -36,11 +36,13 @@ class Adagrad(Optimizer):
         self.initial_decay = decay
 
     def step_coefficients(self, step: Step) -> Dict[str, Tensor]:
+        """The learning rate of this step."""
         return {"learning_rate": step.learning_rate}
 
     def update_rule(
         self, parameter: Tensor, gradient: Tensor, slots: Any, coefficients: Any
     ) -> Tuple[Tensor, Dict[str, Tensor]]:
+        """The sum of squares first; the gradient over its root moves the parameter."""
         sum_of_squares = slots.sum_of_squares + tf.square(gradient)
         root = tf.sqrt(sum_of_squares)
         parameter = parameter - coefficients.learning_rate * gradient / (root + self.epsilon)
@@ -48,4 +50,5 @@ class Adagrad(Optimizer):
 
     def get_config(self):
         # type: () -> Dict[str, Any]
+        """The arguments, with the current values of those that are variables."""
         return self._config("lr", "decay", epsilon=self.epsilon)

@@ -44,6 +44,7 @@ class Adam(Optimizer):
         self.amsgrad = amsgrad
 
     def step_coefficients(self, step: Step) -> Dict[str, Tensor]:
+        """The learning rate with both bias corrections, and the shares of the moments."""
         beta_1, beta_2 = step["beta_1"], step["beta_2"]
         bias_correction = tf.sqrt(1.0 - tf.pow(beta_2, step.number)) / (
             1.0 - tf.pow(beta_1, step.number)
@@ -59,6 +60,7 @@ class Adam(Optimizer):
     def update_rule(
         self, parameter: Tensor, gradient: Tensor, slots: Any, coefficients: Any
     ) -> Tuple[Tensor, Dict[str, Tensor]]:
+        """Both moments first; the first over the root of the second moves the parameter."""
         c = coefficients
         first_moment = c.beta_1 * slots.first_moment + c.one_minus_beta_1 * gradient
         second_moment = c.beta_2 * slots.second_moment + c.one_minus_beta_2 * tf.square(gradient)
@@ -71,6 +73,7 @@ class Adam(Optimizer):
         return parameter - step, new_slots
 
     def slot_shape(self, role: str, parameter_shape: List[int]) -> List[int]:
+        """As the parameter, but for the stand-in of the third slot without AMSGrad."""
         if role == "largest_second_moment" and not self.amsgrad:
             return [1]
         return parameter_shape
@@ -84,6 +87,7 @@ class Adam(Optimizer):
 
     def get_config(self):
         # type: () -> Dict[str, Any]
+        """The arguments, with the current values of those that are variables."""
         return self._config(
             "lr", "beta_1", "beta_2", "decay", epsilon=self.epsilon, amsgrad=self.amsgrad
         )

@@ -36,6 +36,7 @@ class Adamax(Optimizer):
         self.initial_decay = decay
 
     def step_coefficients(self, step: Step) -> Dict[str, Tensor]:
+        """The learning rate with the bias correction, and the shares of the slots."""
         beta_1 = step["beta_1"]
         return {
             "learning_rate": step.learning_rate / (1.0 - tf.pow(beta_1, step.number)),
@@ -47,6 +48,7 @@ class Adamax(Optimizer):
     def update_rule(
         self, parameter: Tensor, gradient: Tensor, slots: Any, coefficients: Any
     ) -> Tuple[Tensor, Dict[str, Tensor]]:
+        """The moment and the norm first; the one over the other moves the parameter."""
         c = coefficients
         first_moment = c.beta_1 * slots.first_moment + c.one_minus_beta_1 * gradient
         infinity_norm = tf.maximum(c.beta_2 * slots.infinity_norm, tf.abs(gradient))
@@ -55,4 +57,5 @@ class Adamax(Optimizer):
 
     def get_config(self):
         # type: () -> Dict[str, Any]
+        """The arguments, with the current values of those that are variables."""
         return self._config("lr", "beta_1", "beta_2", "decay", epsilon=self.epsilon)

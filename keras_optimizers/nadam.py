@@ -45,6 +45,7 @@ class Nadam(Optimizer):
         self._create_scalars(iterations=0, m_schedule=1.0, lr=lr, beta_1=beta_1, beta_2=beta_2)
 
     def step_coefficients(self, step: Step) -> Dict[str, Tensor]:
+        """The momenta of this step and the next, and the corrections that follow."""
         number, beta_1, beta_2 = step.number, step["beta_1"], step["beta_2"]
         momentum = self._momentum(number, beta_1)
         next_momentum = self._momentum(number + 1.0, beta_1)
@@ -71,6 +72,7 @@ class Nadam(Optimizer):
     def update_rule(
         self, parameter: Tensor, gradient: Tensor, slots: Any, coefficients: Any
     ) -> Tuple[Tensor, Dict[str, Tensor]]:
+        """Both moments first; a mean of gradient and first moment gives the direction."""
         c = coefficients
         first_moment = c.beta_1 * slots.first_moment + c.one_minus_beta_1 * gradient
         second_moment = c.beta_2 * slots.second_moment + c.one_minus_beta_2 * tf.square(gradient)
@@ -85,6 +87,7 @@ class Nadam(Optimizer):
         return parameter, {"first_moment": first_moment, "second_moment": second_moment}
 
     def scalar_updates(self, coefficients: Any) -> Dict[str, Tensor]:
+        """The product of the momenta goes on."""
         return {"m_schedule": coefficients.momentum_product}
 
     def complete_weights(self, weights: List[Any]) -> List[Any]:
@@ -108,6 +111,7 @@ class Nadam(Optimizer):
 
     def get_config(self):
         # type: () -> Dict[str, Any]
+        """The arguments, with the current values of those that are variables."""
         return self._config(
             "lr", "beta_1", "beta_2", epsilon=self.epsilon, schedule_decay=self.schedule_decay
         )

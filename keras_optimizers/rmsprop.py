@@ -36,6 +36,7 @@ class RMSprop(Optimizer):
         self.initial_decay = decay
 
     def step_coefficients(self, step: Step) -> Dict[str, Tensor]:
+        """The learning rate of this step, and both shares of the running average."""
         return {
             "learning_rate": step.learning_rate,
             "rho": step["rho"],
@@ -45,6 +46,7 @@ class RMSprop(Optimizer):
     def update_rule(
         self, parameter: Tensor, gradient: Tensor, slots: Any, coefficients: Any
     ) -> Tuple[Tensor, Dict[str, Tensor]]:
+        """The running average first; the gradient over its root moves the parameter."""
         c = coefficients
         mean_square = c.rho * slots.mean_square + c.one_minus_rho * tf.square(gradient)
         root = tf.sqrt(mean_square)
@@ -53,4 +55,5 @@ class RMSprop(Optimizer):
 
     def get_config(self):
         # type: () -> Dict[str, Any]
+        """The arguments, with the current values of those that are variables."""
         return self._config("lr", "rho", "decay", epsilon=self.epsilon)

@@ -36,11 +36,13 @@ class SGD(Optimizer):
         self.nesterov = nesterov
 
     def step_coefficients(self, step: Step) -> Dict[str, Tensor]:
+        """The learning rate of this step, and the momentum."""
         return {"learning_rate": step.learning_rate, "momentum": step["momentum"]}
 
     def update_rule(
         self, parameter: Tensor, gradient: Tensor, slots: Any, coefficients: Any
     ) -> Tuple[Tensor, Dict[str, Tensor]]:
+        """The velocity first, then the parameter along it (or along the next one)."""
         momentum, learning_rate = coefficients.momentum, coefficients.learning_rate
         velocity = momentum * slots.velocity - learning_rate * gradient
         if self.nesterov:
@@ -51,4 +53,5 @@ class SGD(Optimizer):
 
     def get_config(self):
         # type: () -> Dict[str, Any]
+        """The arguments, with the current values of those that are variables."""
         return self._config("lr", "momentum", "decay", nesterov=self.nesterov)
