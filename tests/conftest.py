@@ -7,6 +7,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 # TensorFlow 1.15 imports with NumPy's FutureWarnings, which are not ours to mend.
 warnings.filterwarnings("ignore", category=FutureWarning)
 
+import hypothesis  # noqa: E402
 import pytest  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
@@ -14,6 +15,10 @@ import keras_optimizers  # noqa: E402
 from keras_optimizers import backend  # noqa: E402
 
 backend.silence_deprecation_warnings()
+
+# The same examples every time; HYPOTHESIS_PROFILE=default looks for new ones.
+hypothesis.settings.register_profile("repeatable", derandomize=True)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 
 @pytest.fixture(autouse=True)

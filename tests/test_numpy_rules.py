@@ -161,12 +161,13 @@ with_norm = st.one_of(
     st.fixed_dictionaries({"clipnorm": bounds, "clipvalue": bounds}),
     st.fixed_dictionaries({"global_clipnorm": bounds}),
 )
-# The smallest float16 squares have so few bits that their roots make an ulp many: there only
-# what is equal to the bit can be compared.
-PRECISIONS_AND_CLIPPINGS = st.one_of(
-    st.tuples(st.sampled_from(["float16", "float32", "float64"]), without_norm),
-    st.tuples(st.sampled_from(["float32", "float64"]), with_norm),
+any_clipping = st.one_of(without_norm, with_norm)
+WIDE = st.one_of(
+    st.tuples(st.just("float32"), any_clipping), st.tuples(st.just("float64"), any_clipping)
 )
+# The smallest float16 squares have so few bits that an ulp of them is many of their root: there
+# only what is equal to the bit can be compared.
+HALF = st.tuples(st.just("float16"), without_norm)
 
 
 def random_values(seed, dtype, scale=1.0):
@@ -180,7 +181,8 @@ def random_values(seed, dtype, scale=1.0):
 @given(data=st.data())
 def test_random_hyperparameters_give_the_same_steps_in_tensorflow_and_numpy(class_name, data):
     arguments = data.draw(st.fixed_dictionaries(HYPERPARAMETERS[class_name]), "arguments")
-    dtype, clipping = data.draw(PRECISIONS_AND_CLIPPINGS, "precision and clipping")
+    precisions = WIDE if class_name == "Adadelta" else st.one_of(HALF, WIDE)
+    dtype, clipping = data.draw(precisions, "precision and clipping")
     scale = data.draw(st.floats(0.01, 10.0), "scale of the gradients")
     seed = data.draw(st.integers(0, 2**31), "seed")
     values = random_values(seed, dtype)
