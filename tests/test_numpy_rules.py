@@ -190,11 +190,11 @@ def test_random_hyperparameters_give_the_same_steps_in_tensorflow_and_numpy(clas
     training = (class_name, values, gradients_of_steps)
     parameters, weights = trajectory(*training, **arguments, **clipping)
     expected, expected_weights = tensorflow_trajectory(*training, **arguments, **clipping)
-    # About twice what thousands of examples measured: (6, 17), (8, 8), (6, 0) and (0, 0).
+    # About twice what thousands of examples measured: (7, 17), (10, 8), (6, 0) and (0, 0).
     if class_name == "Adadelta":
-        allowed = (12, 34)
+        allowed = (14, 34)
     elif "clipnorm" in clipping or "global_clipnorm" in clipping:
-        allowed = (16, 16)
+        allowed = (20, 16)
     elif class_name in WITH_ROOT and dtype == "float32":
         allowed = (12, 0)
     else:
