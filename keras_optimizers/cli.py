@@ -70,7 +70,8 @@ def _run(options: argparse.Namespace) -> int:
     backend.silence_deprecation_warnings()
     if not options.quiet:
         version = keras_optimizers.__version__
-        print(f"keras-optimizers {version}: {script} gets the original optimizers", file=sys.stderr)
+        line = f"keras-optimizers {version}: {script} gets the original optimizers"
+        print(line, file=sys.stderr, flush=True)  # before all that the script shows
     arguments, path = sys.argv, list(sys.path)
     sys.argv = [script] + options.arguments
     sys.path[0:1] = [os.path.dirname(os.path.abspath(script))]
