@@ -2,10 +2,9 @@
 
 from typing import Any, Dict, Optional, Tuple  # noqa: F401 (type comments)
 
-import tensorflow.compat.v1 as tf
-
 from keras_optimizers.backend import Tensor
 from keras_optimizers.base import Optimizer
+from keras_optimizers.expressions import sqrt, square
 from keras_optimizers.step import Step
 
 
@@ -50,12 +49,13 @@ class Adadelta(Optimizer):
     ) -> Tuple[Tensor, Dict[str, Tensor]]:
         """The step is the gradient, times the root of past steps over that of gradients."""
         c = coefficients
-        square = tf.square(gradient)
-        mean_square_gradient = c.rho * slots.mean_square_gradient + c.one_minus_rho * square
-        last_root_of_steps = tf.sqrt(slots.mean_square_step + self.epsilon)
-        root_of_gradients = tf.sqrt(mean_square_gradient + self.epsilon)
+        mean_square_gradient = c.rho * slots.mean_square_gradient + c.one_minus_rho * square(
+            gradient
+        )
+        last_root_of_steps = sqrt(slots.mean_square_step + self.epsilon)
+        root_of_gradients = sqrt(mean_square_gradient + self.epsilon)
         step = gradient * last_root_of_steps / root_of_gradients
-        mean_square_step = c.rho * slots.mean_square_step + c.one_minus_rho * tf.square(step)
+        mean_square_step = c.rho * slots.mean_square_step + c.one_minus_rho * square(step)
         return parameter - c.learning_rate * step, {
             "mean_square_gradient": mean_square_gradient,
             "mean_square_step": mean_square_step,

@@ -2,10 +2,9 @@
 
 from typing import Any, Dict, Optional, Tuple  # noqa: F401 (type comments)
 
-import tensorflow.compat.v1 as tf
-
 from keras_optimizers.backend import Tensor
 from keras_optimizers.base import Optimizer
+from keras_optimizers.expressions import sqrt, square
 from keras_optimizers.step import Step
 
 
@@ -43,8 +42,8 @@ class Adagrad(Optimizer):
         self, parameter: Tensor, gradient: Tensor, slots: Any, coefficients: Any
     ) -> Tuple[Tensor, Dict[str, Tensor]]:
         """The sum of squares first; the gradient over its root moves the parameter."""
-        sum_of_squares = slots.sum_of_squares + tf.square(gradient)
-        root = tf.sqrt(sum_of_squares)
+        sum_of_squares = slots.sum_of_squares + square(gradient)
+        root = sqrt(sum_of_squares)
         parameter = parameter - coefficients.learning_rate * gradient / (root + self.epsilon)
         return parameter, {"sum_of_squares": sum_of_squares}
 

@@ -7,6 +7,7 @@ import tensorflow.compat.v1 as tf
 
 from keras_optimizers.backend import Tensor
 from keras_optimizers.base import Optimizer
+from keras_optimizers.expressions import maximum, sqrt, square
 from keras_optimizers.step import Step
 
 
@@ -63,13 +64,13 @@ class Adam(Optimizer):
         """Both moments first; the first over the root of the second moves the parameter."""
         c = coefficients
         first_moment = c.beta_1 * slots.first_moment + c.one_minus_beta_1 * gradient
-        second_moment = c.beta_2 * slots.second_moment + c.one_minus_beta_2 * tf.square(gradient)
+        second_moment = c.beta_2 * slots.second_moment + c.one_minus_beta_2 * square(gradient)
         new_slots = {"first_moment": first_moment, "second_moment": second_moment}
         divisor = second_moment
         if self.amsgrad:
-            divisor = tf.maximum(slots.largest_second_moment, second_moment)
+            divisor = maximum(slots.largest_second_moment, second_moment)
             new_slots["largest_second_moment"] = divisor
-        step = c.learning_rate * first_moment / (tf.sqrt(divisor) + self.epsilon)
+        step = c.learning_rate * first_moment / (sqrt(divisor) + self.epsilon)
         return parameter - step, new_slots
 
     def slot_shape(self, role: str, parameter_shape: List[int]) -> List[int]:

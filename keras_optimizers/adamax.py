@@ -6,6 +6,7 @@ import tensorflow.compat.v1 as tf
 
 from keras_optimizers.backend import Tensor
 from keras_optimizers.base import Optimizer
+from keras_optimizers.expressions import absolute, maximum
 from keras_optimizers.step import Step
 
 
@@ -51,7 +52,7 @@ class Adamax(Optimizer):
         """The moment and the norm first; the one over the other moves the parameter."""
         c = coefficients
         first_moment = c.beta_1 * slots.first_moment + c.one_minus_beta_1 * gradient
-        infinity_norm = tf.maximum(c.beta_2 * slots.infinity_norm, tf.abs(gradient))
+        infinity_norm = maximum(c.beta_2 * slots.infinity_norm, absolute(gradient))
         parameter = parameter - c.learning_rate * first_moment / (infinity_norm + self.epsilon)
         return parameter, {"first_moment": first_moment, "infinity_norm": infinity_norm}
 

@@ -75,6 +75,14 @@ def colocated_with(variable_or_tensor: Any) -> Any:
     return tf.get_default_graph().colocate_with(variable_or_tensor.op, ignore_existing=True)
 
 
+def may_be_on_gpu(placed: Variable) -> bool:
+    """Whether a session may put `placed` on a GPU, as far as its device and this machine say."""
+    kind = tf.DeviceSpec.from_string(placed.device or "").device_type
+    if kind is None:
+        return bool(tf.config.experimental.list_physical_devices("GPU"))
+    return kind == "GPU"
+
+
 def is_variable(value: Any) -> bool:
     """Whether `value` is a TensorFlow variable, that is, can be assigned to."""
     return hasattr(value, "assign") and hasattr(value, "initializer")

@@ -8,6 +8,8 @@ import tensorflow.compat.v1 as tf
 
 from keras_optimizers import backend, gradients, kernels
 from keras_optimizers.backend import Tensor, Variable
+from keras_optimizers.dense import Constants, DenseUpdate
+from keras_optimizers.expressions import wrapped
 from keras_optimizers.step import Step
 from keras_optimizers.weights import check_weights
 
@@ -146,13 +148,18 @@ class Optimizer(backend.HostOptimizer):
         with tf.control_dependencies([*_tensors(loss), *found]):
             everything_read = tf.group(name="everything_read")
         with tf.control_dependencies([everything_read]):
-            new_values = []  # type: List[Tuple[Variable, Tensor]]
+            writes, constants = [], Constants()  # type: List[Any], Constants
+            to_assign = []  # type: List[Tuple[Variable, Tensor]]
             for parameter, gradient, own_slots in zip(params, found, slots):
                 with backend.colocated_with(parameter):
-                    new_values += self._new_values(
-                        parameter, gradient, own_slots, coefficients[parameter.dtype.base_dtype]
+                    written, left = self._update(
+                        DenseUpdate(parameter, own_slots, gradient, constants),
+                        coefficients[parameter.dtype.base_dtype],
                     )
-            updates = self._write_scalars(step, coefficients) + kernels.assign_all(new_values)
+                writes, to_assign = writes + written, to_assign + left
+            with tf.control_dependencies(writes if to_assign else []):
+                updates = self._write_scalars(step, coefficients) + kernels.assign_all(to_assign)
+            updates += writes
         self.weights, self.updates = weights, updates
         return list(updates)
 
@@ -213,19 +220,20 @@ class Optimizer(backend.HostOptimizer):
                 [(getattr(self, name), value) for name, value in new_values.items()]
             )
 
-    def _new_values(
-        self, parameter: Variable, gradient: Tensor, slots: Dict[str, Variable], coefficients: Any
-    ) -> List[Tuple[Variable, Tensor]]:
-        """What to write after a step: (variable, value), the parameter's slots first."""
-        values = {role: tf.convert_to_tensor(slot) for role, slot in slots.items()}
+    def _update(
+        self, update: DenseUpdate, coefficients: Any
+    ) -> Tuple[List[tf.Operation], List[Tuple[Variable, Tensor]]]:
+        """The ops that write one parameter and its slots, and what is left to assign."""
+        scalars = {name: wrapped(value) for name, value in vars(coefficients).items()}
         new_parameter, new_slots = self.update_rule(
-            tf.convert_to_tensor(parameter), gradient, SimpleNamespace(**values), coefficients
+            update.parameter,
+            update.gradient,
+            SimpleNamespace(**update.slots),
+            SimpleNamespace(**scalars),
         )
-        constraint = getattr(parameter, "constraint", None)
-        if constraint is not None:
-            new_parameter = constraint(new_parameter)
-        written = [(slots[role], value) for role, value in new_slots.items()]
-        return written + [(parameter, new_parameter)]
+        return update.emit(
+            wrapped(new_parameter), {role: wrapped(value) for role, value in new_slots.items()}
+        )
 
     # State.
 

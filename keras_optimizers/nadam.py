@@ -8,6 +8,7 @@ import tensorflow.compat.v1 as tf
 from keras_optimizers import backend
 from keras_optimizers.backend import Tensor
 from keras_optimizers.base import Optimizer
+from keras_optimizers.expressions import sqrt, square
 from keras_optimizers.step import Step
 
 # The base of the momentum schedule, from the paper.
@@ -75,14 +76,14 @@ class Nadam(Optimizer):
         """Both moments first; a mean of gradient and first moment gives the direction."""
         c = coefficients
         first_moment = c.beta_1 * slots.first_moment + c.one_minus_beta_1 * gradient
-        second_moment = c.beta_2 * slots.second_moment + c.one_minus_beta_2 * tf.square(gradient)
+        second_moment = c.beta_2 * slots.second_moment + c.one_minus_beta_2 * square(gradient)
         corrected_gradient = gradient / c.one_minus_product
         corrected_first_moment = first_moment / c.one_minus_next_product
         corrected_second_moment = second_moment / c.second_moment_correction
         direction = (
             c.one_minus_momentum * corrected_gradient + c.next_momentum * corrected_first_moment
         )
-        root = tf.sqrt(corrected_second_moment)
+        root = sqrt(corrected_second_moment)
         parameter = parameter - c.learning_rate * direction / (root + self.epsilon)
         return parameter, {"first_moment": first_moment, "second_moment": second_moment}
 

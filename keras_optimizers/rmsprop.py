@@ -2,10 +2,9 @@
 
 from typing import Any, Dict, Optional, Tuple  # noqa: F401 (type comments)
 
-import tensorflow.compat.v1 as tf
-
 from keras_optimizers.backend import Tensor
 from keras_optimizers.base import Optimizer
+from keras_optimizers.expressions import sqrt, square
 from keras_optimizers.step import Step
 
 
@@ -48,8 +47,8 @@ class RMSprop(Optimizer):
     ) -> Tuple[Tensor, Dict[str, Tensor]]:
         """The running average first; the gradient over its root moves the parameter."""
         c = coefficients
-        mean_square = c.rho * slots.mean_square + c.one_minus_rho * tf.square(gradient)
-        root = tf.sqrt(mean_square)
+        mean_square = c.rho * slots.mean_square + c.one_minus_rho * square(gradient)
+        root = sqrt(mean_square)
         parameter = parameter - c.learning_rate * gradient / (root + self.epsilon)
         return parameter, {"mean_square": mean_square}
 

@@ -1,0 +1,303 @@
+"""One parameter's update from a dense gradient: in place, where kernels keep the bits."""
+
+from collections import Counter
+from typing import Any, Dict, Iterator, List, Optional, Tuple
+
+import tensorflow.compat.v1 as tf
+
+from keras_optimizers import kernels
+from keras_optimizers.backend import Tensor, Variable
+from keras_optimizers.expressions import (
+    ADD,
+    DIVIDE,
+    MULTIPLY,
+    ROOT,
+    SQUARE,
+    SUBTRACT,
+    Cell,
+    Expression,
+    Gradient,
+    Known,
+    Scalar,
+)
+
+
+class Constants:
+    """The numbers of a step as tensors, made once a device for all its parameters."""
+
+    def __init__(self) -> None:
+        self._made: Dict[Any, Tensor] = {}
+        self._kept: List[Tensor] = []  # a tensor's id is its own only while the tensor lives
+
+    def tensor(self, value: Any, beside: Variable) -> Tensor:
+        """`value` (a number or a scalar tensor) in the dtype of the variable `beside`."""
+        if tf.is_tensor(value):
+            return value
+        dtype = beside.dtype.base_dtype
+        key = (beside.device, dtype, repr(value))
+        if key not in self._made:
+            with tf.control_dependencies(None):
+                self._made[key] = tf.constant(value, dtype)
+        return self._made[key]
+
+    def negative(self, value: Any, beside: Variable) -> Tensor:
+        """The negative of `value`."""
+        if not tf.is_tensor(value):
+            return self.tensor(-value, beside)
+        key = (beside.device, value)
+        if key not in self._made:
+            self._kept.append(value)
+            with tf.control_dependencies(None):
+                self._made[key] = -value
+        return self._made[key]
+
+
+class DenseUpdate:
+    """Turns the formulas of one parameter's update into ops.
+
+    Arguments:
+        parameter: the variable.
+        slots: its slots, by role.
+        gradient: tensor of the parameter's shape.
+        constants: shared by all parameters of the step.
+    """
+
+    def __init__(
+        self,
+        parameter: Variable,
+        slots: Dict[str, Variable],
+        gradient: Any,
+        constants: Constants,
+    ) -> None:
+        self.parameter = Cell(parameter, self.tensor)
+        self.slots = {role: Cell(slot, self.tensor) for role, slot in slots.items()}
+        self.gradient = Gradient(self.tensor)
+        self._gradient = gradient
+        self._constants = constants
+        self._tensors: Dict[Expression, Tensor] = {}
+        self._reads: Dict[Expression, List[Tensor]] = {}
+        # Formulas whose values are in a variable by now: the variable and the op that wrote it.
+        self._written: Dict[Expression, Tuple[Variable, tf.Operation]] = {}
+
+    def emit(
+        self, new_parameter: Expression, new_slots: Dict[str, Expression]
+    ) -> Tuple[List[tf.Operation], List[Tuple[Variable, Tensor]]]:
+        """The ops that write, and what is left to assign: (variable, value)."""
+        changes = [(self.slots[role], value) for role, value in new_slots.items()]
+        changes.append((self.parameter, new_parameter))
+        if not kernels.keep_the_bits(self.parameter.variable):
+            values = [(cell.variable, self.tensor(value)) for cell, value in changes]
+            return [], values[:-1] + [(self.parameter.variable, self._constrained(values[-1][1]))]
+        together = self._both_in_one_kernel(changes)
+        if together is not None:
+            return [together], []
+        self._read_ahead(changes)
+        writes = []
+        for cell, value in changes:
+            with tf.control_dependencies(self._reads.get(cell, [])):
+                writes.append(self._write(cell, value))
+            self._written[value] = (cell.variable, writes[-1])
+        return writes, []
+
+    def tensor(self, formula: Expression) -> Tensor:
+        """The value of `formula`, computed as it stands."""
+        for node in self._unwritten(formula):
+            if node in self._written and node not in self._tensors:
+                self._tensors[node] = self._read_written(node)
+        return formula.evaluate(self._leaf, self._tensors)
+
+    @property
+    def _constraint(self) -> Any:
+        return getattr(self.parameter.variable, "constraint", None)
+
+    def _constrained(self, value: Tensor) -> Tensor:
+        return value if self._constraint is None else self._constraint(value)
+
+    # Values.
+
+    def _leaf(self, leaf: Expression) -> Tensor:
+        if isinstance(leaf, Gradient):
+            return self._gradient
+        if isinstance(leaf, Cell):
+            value = tf.convert_to_tensor(leaf.variable)
+            self._reads.setdefault(leaf, []).append(value)
+            return value
+        if isinstance(leaf, Known):
+            return leaf.tensor
+        assert isinstance(leaf, Scalar)
+        return self._scalar(leaf)
+
+    def _scalar(self, leaf: Scalar) -> Tensor:
+        return self._constants.tensor(leaf.value, self.parameter.variable)
+
+    def _read_written(self, formula: Expression) -> Tensor:
+        variable, write = self._written[formula]
+        with tf.control_dependencies([write]):
+            return variable.read_value()
+
+    def _unwritten(self, formula: Expression) -> Iterator[Expression]:
+        """`formula` and all below it, but nothing below what is in a variable by now."""
+        yield formula
+        if formula not in self._written:
+            for operand in formula.operands:
+                yield from self._unwritten(operand)
+
+    def _read_ahead(self, changes: List[Tuple[Cell, Expression]]) -> None:
+        """Read what one formula needs from before the step and another one overwrites."""
+        new = {value for _, value in changes}
+        uses: Dict[Expression, int] = Counter()
+
+        def count(formula: Expression, top: bool) -> None:
+            if not top and formula in new:
+                return
+            uses[formula] += 1
+            for operand in formula.operands:
+                count(operand, False)
+
+        for _, value in changes:
+            count(value, True)
+        for cell, _ in changes:
+            if uses[cell] > 1:
+                self._read_early(cell)
+
+    def _read_early(self, cell: Cell) -> None:
+        self.tensor(cell)
+
+    # Writing.
+
+    def _both_in_one_kernel(self, changes: List[Tuple[Cell, Expression]]) -> Optional[tf.Operation]:
+        """The one op that does all, where there is one."""
+        if len(changes) != 2 or self._reads or self._constraint is not None:
+            return None
+        (slot, new_slot), (parameter, new_parameter) = changes
+        if new_slot.operator == SUBTRACT and new_parameter.operator == ADD:
+            momentum = _scaled(new_slot.operands[0])
+            step = _scaled(new_slot.operands[1])
+            if (
+                momentum is not None
+                and step is not None
+                and momentum[1] is slot
+                and not _contains(step[1], slot, parameter)
+                and new_parameter.operands == (parameter, new_slot)
+            ):
+                return kernels.add_momentum(
+                    parameter.variable,
+                    slot.variable,
+                    self._scalar(momentum[0]),
+                    self._scalar(step[0]),
+                    self.tensor(step[1]),
+                )
+        if new_slot.operator == ADD and new_parameter.operator == SUBTRACT:
+            ratio = _over_root(new_parameter.operands[1])
+            if (
+                ratio is not None
+                and new_parameter.operands[0] is parameter
+                and new_slot.operands[0] is slot
+                and new_slot.operands[1].operator == SQUARE
+                and new_slot.operands[1].operands[0] is ratio.numerator
+                and ratio.under_root is new_slot
+                and not _contains(ratio.numerator, slot, parameter)
+            ):
+                return kernels.add_square_and_subtract_over_root(
+                    parameter.variable,
+                    self._scalar(ratio.scale),
+                    self.tensor(ratio.numerator),
+                    slot.variable,
+                    self._scalar(ratio.epsilon),
+                )
+        return None
+
+    def _write(self, cell: Cell, value: Expression) -> tf.Operation:
+        """The op that gives `cell` the new `value`."""
+        if cell is self.parameter and self._constraint is not None:
+            return kernels.assign(cell.variable, self._constrained(self.tensor(value)))
+        if value.operator in (ADD, SUBTRACT):
+            first, second = value.operands
+            if value.operator == ADD and (second is cell or _is_decay_of(cell, second)):
+                first, second = second, first  # the sum of two is the same either way
+            if not _contains(second, cell):
+                if first is cell:
+                    return self._add(cell, value.operator, second)
+                if _is_decay_of(cell, first) or _is_sum_on(cell, first):
+                    with tf.control_dependencies([self._write(cell, first)]):
+                        return self._add(cell, value.operator, second)
+        return kernels.assign(cell.variable, self.tensor(value))
+
+    def _add(self, cell: Cell, operator: str, value: Expression) -> tf.Operation:
+        """Add `value` to what is in the variable of `cell`, or subtract it."""
+        variable = cell.variable
+        ratio = _over_root(value)
+        if operator == SUBTRACT and ratio is not None and ratio.under_root in self._written:
+            slot, written = self._written[ratio.under_root]
+            numerator = self.tensor(ratio.numerator)
+            with tf.control_dependencies([written]):
+                return kernels.subtract_over_root(
+                    variable,
+                    self._scalar(ratio.scale),
+                    numerator,
+                    slot,
+                    self._scalar(ratio.epsilon),
+                )
+        scaled = _scaled(value)
+        if scaled is not None and value not in self._tensors:
+            scale, factor = scaled
+            if operator == ADD:
+                alpha = self._constants.negative(scale.value, self.parameter.variable)
+            else:
+                alpha = self._scalar(scale)
+            return kernels.subtract_scaled(variable, alpha, self.tensor(factor))
+        write = kernels.add if operator == ADD else kernels.subtract
+        return write(variable, self.tensor(value))
+
+
+# What a formula is.
+
+
+class _Ratio:
+    """`scale * numerator / (sqrt(under_root) + epsilon)`."""
+
+    def __init__(
+        self, scale: Scalar, numerator: Expression, under_root: Expression, epsilon: Scalar
+    ) -> None:
+        self.scale, self.numerator = scale, numerator
+        self.under_root, self.epsilon = under_root, epsilon
+
+
+def _scaled(formula: Expression) -> Optional[Tuple[Scalar, Expression]]:
+    """The two factors of a scalar times something."""
+    if formula.operator == MULTIPLY:
+        first, second = formula.operands
+        if isinstance(first, Scalar):
+            return first, second
+        if isinstance(second, Scalar):
+            return second, first
+    return None
+
+
+def _over_root(formula: Expression) -> Optional[_Ratio]:
+    if formula.operator == DIVIDE:
+        above, below = formula.operands
+        scaled = _scaled(above)
+        if scaled is not None and below.operator == ADD:
+            root, epsilon = below.operands
+            if root.operator == ROOT and isinstance(epsilon, Scalar):
+                return _Ratio(scaled[0], scaled[1], root.operands[0], epsilon)
+    return None
+
+
+def _is_decay_of(cell: Cell, formula: Expression) -> bool:
+    scaled = _scaled(formula)
+    return scaled is not None and scaled[1] is cell
+
+
+def _is_sum_on(cell: Cell, formula: Expression) -> bool:
+    """Whether `formula` is `cell` plus or minus something that is free of it."""
+    return (
+        formula.operator in (ADD, SUBTRACT)
+        and formula.operands[0] is cell
+        and not _contains(formula.operands[1], cell)
+    )
+
+
+def _contains(formula: Expression, *cells: Cell) -> bool:
+    return any(node is cell for node in formula.nodes() for cell in cells)
