@@ -10,6 +10,7 @@ from keras_optimizers import backend, gradients, kernels
 from keras_optimizers.backend import Tensor, Variable
 from keras_optimizers.dense import Constants, DenseUpdate
 from keras_optimizers.expressions import wrapped
+from keras_optimizers.sparse import SparseUpdate
 from keras_optimizers.step import Step
 from keras_optimizers.weights import check_weights
 
@@ -138,22 +139,26 @@ class Optimizer(backend.HostOptimizer):
         params = gradients.check_parameters(params)
         shapes = [backend.static_shape(parameter) for parameter in params]
         found = [
-            kernels.dense(gradient, parameter)
+            gradient if _stays_sparse(gradient, parameter) else kernels.dense(gradient, parameter)
             for gradient, parameter in zip(self.get_gradients(loss, params), params)
         ]
         step = Step(self, tf.as_dtype(backend.floatx()))
         coefficients = self._coefficients_by_dtype(step, params)
         weights, slots = self._create_slots(params, shapes)
         # Nothing is written before the loss and all gradients have read what they need.
-        with tf.control_dependencies([*_tensors(loss), *found]):
+        with tf.control_dependencies(_tensors([loss, found])):
             everything_read = tf.group(name="everything_read")
         with tf.control_dependencies([everything_read]):
             writes, constants = [], Constants()  # type: List[Any], Constants
             to_assign = []  # type: List[Tuple[Variable, Tensor]]
             for parameter, gradient, own_slots in zip(params, found, slots):
                 with backend.colocated_with(parameter):
+                    sparse = isinstance(gradient, tf.IndexedSlices)
+                    update = (SparseUpdate if sparse else DenseUpdate)(
+                        parameter, own_slots, gradient, constants
+                    )
                     written, left = self._update(
-                        DenseUpdate(parameter, own_slots, gradient, constants),
+                        update,
                         coefficients[parameter.dtype.base_dtype],
                     )
                 writes, to_assign = writes + written, to_assign + left
@@ -308,9 +313,16 @@ class Optimizer(backend.HostOptimizer):
         return config
 
 
-def _tensors(loss: Any) -> List[Any]:
-    """The tensors of a loss, which may be a list of losses."""
-    return [value for value in tf.nest.flatten(loss) if tf.is_tensor(value)]
+def _tensors(structure: Any) -> List[Any]:
+    """The tensors in nested lists; those of which sparse gradients are made, too."""
+    flat = tf.nest.flatten(structure, expand_composites=True)
+    return [value for value in flat if tf.is_tensor(value)]
+
+
+def _stays_sparse(gradient: Any, parameter: Variable) -> bool:
+    """A constraint needs a dense gradient: it may change rows that no batch touched."""
+    constrained = getattr(parameter, "constraint", None) is not None
+    return isinstance(gradient, tf.IndexedSlices) and not constrained
 
 
 def _cast(value: Any, dtype: tf.DType) -> Any:

@@ -74,6 +74,7 @@ class DenseUpdate:
         self.gradient = Gradient(self.tensor)
         self._gradient = gradient
         self._constants = constants
+        self._kernels_keep_the_bits = kernels.keep_the_bits(parameter)
         self._tensors: Dict[Expression, Tensor] = {}
         self._reads: Dict[Expression, List[Tensor]] = {}
         # Formulas whose values are in a variable by now: the variable and the op that wrote it.
@@ -85,15 +86,14 @@ class DenseUpdate:
         """The ops that write, and what is left to assign: (variable, value)."""
         changes = [(self.slots[role], value) for role, value in new_slots.items()]
         changes.append((self.parameter, new_parameter))
-        if not kernels.keep_the_bits(self.parameter.variable):
-            values = [(cell.variable, self.tensor(value)) for cell, value in changes]
-            return [], values[:-1] + [(self.parameter.variable, self._constrained(values[-1][1]))]
         together = self._both_in_one_kernel(changes)
         if together is not None:
             return [together], []
         self._read_ahead(changes)
-        writes = []
+        writes: List[tf.Operation] = []
         for cell, value in changes:
+            if kernels.is_ref(cell.variable):  # others may still need what is there
+                return writes, [(cell.variable, self._value_to_assign(value))]
             with tf.control_dependencies(self._reads.get(cell, [])):
                 writes.append(self._write(cell, value))
             self._written[value] = (cell.variable, writes[-1])
@@ -110,8 +110,9 @@ class DenseUpdate:
     def _constraint(self) -> Any:
         return getattr(self.parameter.variable, "constraint", None)
 
-    def _constrained(self, value: Tensor) -> Tensor:
-        return value if self._constraint is None else self._constraint(value)
+    def _value_to_assign(self, value: Expression) -> Any:
+        new = self.tensor(value)
+        return new if self._constraint is None else self._constraint(new)
 
     # Values.
 
@@ -169,6 +170,8 @@ class DenseUpdate:
         """The one op that does all, where there is one."""
         if len(changes) != 2 or self._reads or self._constraint is not None:
             return None
+        if not self._kernels_keep_the_bits or kernels.is_ref(self.parameter.variable):
+            return None
         (slot, new_slot), (parameter, new_parameter) = changes
         if new_slot.operator == SUBTRACT and new_parameter.operator == ADD:
             momentum = _scaled(new_slot.operands[0])
@@ -210,7 +213,9 @@ class DenseUpdate:
     def _write(self, cell: Cell, value: Expression) -> tf.Operation:
         """The op that gives `cell` the new `value`."""
         if cell is self.parameter and self._constraint is not None:
-            return kernels.assign(cell.variable, self._constrained(self.tensor(value)))
+            return kernels.assign(cell.variable, self._value_to_assign(value))
+        if not self._kernels_keep_the_bits:
+            return kernels.assign(cell.variable, self.tensor(value))
         if value.operator in (ADD, SUBTRACT):
             first, second = value.operands
             if value.operator == ADD and (second is cell or _is_decay_of(cell, second)):

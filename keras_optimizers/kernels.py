@@ -20,10 +20,9 @@ def is_ref(variable: Variable) -> bool:
 def keep_the_bits(parameter: Variable) -> bool:
     """Whether the kernels below give `parameter` the bits that separate ops would give it.
 
-    On a GPU the compiler may contract a product and a sum to one rounding. Ref variables have
-    kernels of their own, which are not used: see `assign_all`.
+    On a GPU the compiler may contract a product and a sum to one rounding.
     """
-    dtype = parameter.dtype
+    dtype = parameter.dtype.base_dtype
     return dtype in (tf.float16, tf.float32, tf.float64) and not may_be_on_gpu(parameter)
 
 
@@ -36,21 +35,24 @@ def dense(gradient: Any, parameter: Variable) -> Tensor:
     return tf.convert_to_tensor(gradient)
 
 
-def assign(variable: Variable, value: Tensor) -> tf.Operation:
-    """`variable = value`."""
+def assign(variable: Variable, value: Any) -> tf.Operation:
+    """`variable = value`; of `IndexedSlices`, the rows that they list."""
     with colocated_with(variable):
-        written = variable.assign(value, read_value=False)
+        if isinstance(value, tf.IndexedSlices):
+            written = variable.scatter_update(value)
+        else:
+            written = variable.assign(value, read_value=False)
     return getattr(written, "op", written)
 
 
-def assign_all(new_values: Sequence[Tuple[Variable, Tensor]]) -> List[tf.Operation]:
+def assign_all(new_values: Sequence[Tuple[Variable, Any]]) -> List[tf.Operation]:
     """Write each value to its variable.
 
     A tensor read from a ref variable is a view of its memory, and a gradient may be such a view
     of another parameter. Among ref variables therefore all values are computed before any is
     written. Resource variables need no such wait: they are never overwritten under a reader.
     """
-    values = [value for _, value in new_values]
+    values = [part for _, value in new_values for part in tf.nest.flatten(value, True)]
     with tf.control_dependencies(values if any(is_ref(v) for v, _ in new_values) else []):
         return [assign(variable, value) for variable, value in new_values]
 

@@ -1,0 +1,216 @@
+"""Gradients of lookups stay sparse, and the bits are those of the dense gradient."""
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+from tensorflow.python.keras import optimizers as upstream
+
+import keras_optimizers
+from tests.recorded.ordering import order_reads_before_writes
+from tests.training import CLASS_NAMES, CONFIGURATIONS, K, configured, same_bits, scalars_of
+
+CASES = {name: (name, options) for name, options in CONFIGURATIONS.items()}
+CASES.update(
+    {
+        "SGD plain": ("SGD", {"lr": 0.05}),
+        "SGD momentum": ("SGD", {"lr": 0.05, "momentum": 0.9, "decay": 0.01}),
+        "Adam no amsgrad": ("Adam", {"lr": 0.01}),
+        "RMSprop clipped": ("RMSprop", {"lr": 0.01, "clipnorm": 0.5}),
+        "Adam clipped": ("Adam", {"lr": 0.01, "clipvalue": 0.3}),
+    }
+)
+# The float32 square root of a row depends on where in the table it is: sizes of every remainder.
+SHAPES = [(10, 8), (11, 3), (7, 1), (13, 5), (5, 2, 3), (6, 7), (40, 33)]
+
+
+def with_dense_gradients(cls):
+    """The class, with its lookups' gradients summed into dense ones first."""
+
+    class Dense(cls):
+        def get_gradients(self, loss, params):
+            found = super(Dense, self).get_gradients(loss, params)
+            return [
+                tf.math.unsorted_segment_sum(g.values, g.indices, p.shape.as_list()[0])
+                for g, p in zip(found, params)
+            ]
+
+    return Dense
+
+
+def lookup_of(table, ids, weights):
+    """A loss whose gradient at the rows `ids` is `weights`."""
+    looked_up = tf.gather(table, ids)
+    return tf.cast(tf.reduce_sum(looked_up * weights), tf.float32)
+
+
+def batches_of(shape, dtype="float32", count=12):
+    """Batches with repeated rows, none, all, and some that no batch touches."""
+    random = np.random.RandomState(sum(shape))
+    rows = shape[0]
+    for index in range(count):
+        size = [3, 2 * rows, 1, 0, rows][index % 5]
+        ids = random.randint(0, rows - 2 + 2 * (index % 2), size=size)
+        if index % 5 == 4:
+            ids = random.permutation(rows)
+        yield ids.astype("int32"), random.normal(size=(size,) + shape[1:]).astype(dtype)
+
+
+def train_table(optimizer, initial, use_resource=True, start=None):
+    """All values after each of a dozen batches."""
+    tf.set_random_seed(1)
+    table = tf.Variable(initial, use_resource=use_resource, name="table")
+    ids = tf.placeholder(tf.int32, [None])
+    weights = tf.placeholder(table.dtype.base_dtype, [None] + list(initial.shape[1:]))
+    updates = optimizer.get_updates(lookup_of(table, ids, weights), [table])
+    session = K.get_session()
+    session.run(tf.global_variables_initializer())
+    if start is not None:
+        optimizer.set_weights(start(optimizer.get_weights()))
+    values = []
+    for batch_ids, batch_weights in batches_of(initial.shape, initial.dtype.name):
+        session.run(updates, {ids: batch_ids, weights: batch_weights})
+        values += [session.run(table)] + optimizer.get_weights()
+    return values
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("case", CASES)
+def test_a_sparse_gradient_gives_the_bits_of_the_dense_one(case, shape):
+    name, options = CASES[case]
+    initial = np.random.RandomState(0).normal(size=shape).astype("float32")
+    cls = getattr(keras_optimizers, name)
+    expected = train_table(with_dense_gradients(cls)(**options), initial)
+    K.clear_session()
+    same_bits(expected, train_table(cls(**options), initial))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float64"])
+@pytest.mark.parametrize("class_name", CLASS_NAMES)
+def test_other_dtypes_give_the_bits_of_the_dense_gradient(class_name, dtype):
+    initial = np.random.RandomState(0).normal(size=(11, 3)).astype(dtype)
+    cls, options = getattr(keras_optimizers, class_name), CONFIGURATIONS[class_name]
+    expected = train_table(with_dense_gradients(cls)(**options), initial)
+    K.clear_session()
+    same_bits(expected, train_table(cls(**options), initial))
+
+
+@pytest.mark.parametrize("class_name", CLASS_NAMES)
+def test_ref_tables_give_the_bits_of_the_dense_gradient(class_name):
+    initial = np.random.RandomState(0).normal(size=(11, 3)).astype("float32")
+    cls, options = getattr(keras_optimizers, class_name), CONFIGURATIONS[class_name]
+    expected = train_table(with_dense_gradients(cls)(**options), initial, use_resource=False)
+    K.clear_session()
+    same_bits(expected, train_table(cls(**options), initial, use_resource=False))
+
+
+@pytest.mark.parametrize("class_name", CLASS_NAMES)
+def test_moments_that_fade_to_nothing_fade_alike(class_name):
+    """Next to the smallest numbers a decayed negative value becomes -0.0 or 0.0."""
+    initial = np.random.RandomState(0).normal(size=(11, 3)).astype("float32")
+    cls, options = getattr(keras_optimizers, class_name), CONFIGURATIONS[class_name]
+    sign = -1 if class_name in ("SGD", "Adam", "Adamax", "Nadam") else 1
+
+    def tiny(weights):
+        return [np.full(w.shape, sign * 2e-38, w.dtype) if w.shape else w for w in weights]
+
+    expected = train_table(with_dense_gradients(cls)(**options), initial, start=tiny)
+    K.clear_session()
+    same_bits(expected, train_table(cls(**options), initial, start=tiny))
+
+
+@pytest.mark.parametrize("class_name", CLASS_NAMES)
+def test_lookups_give_the_bits_of_upstream(class_name):
+    """1.15's old class, which makes the gradient dense; one table shared by two lookups."""
+
+    def train(optimizer):
+        random = np.random.RandomState(3)
+        table, other = (
+            tf.Variable(random.normal(size=(19, 5)).astype("f"), use_resource=True)
+            for _ in range(2)
+        )
+        ids = tf.placeholder(tf.int64, [None, 2])
+        both = tf.concat(
+            [
+                tf.nn.embedding_lookup(table, ids[:, 0]),
+                tf.nn.embedding_lookup(table, ids[:, 1]),
+                tf.nn.embedding_lookup(other, ids[:, 1]),
+            ],
+            axis=1,
+        )
+        loss = tf.reduce_mean(tf.square(both - 0.5))
+        updates = optimizer.get_updates(loss, [table, other])
+        if type(optimizer).__module__ == upstream.__name__:
+            order_reads_before_writes(scalars_of(optimizer))
+            updates = [tf.assign(*u) if isinstance(u, tuple) else u for u in updates]
+        session = K.get_session()
+        session.run(tf.global_variables_initializer())
+        for _ in range(15):
+            session.run(updates, {ids: random.randint(0, 19, size=(6, 2))})
+        return session.run([table, other]) + optimizer.get_weights()
+
+    expected = train(configured(class_name, upstream))
+    K.clear_session()
+    same_bits(expected, train(configured(class_name)))
+
+
+@pytest.mark.parametrize("class_name", CLASS_NAMES)
+def test_no_gradient_is_made_dense(class_name):
+    """No op of the step takes the rows and makes a table of zeros of them."""
+    table = tf.Variable(np.zeros((1000, 4), "float32"), use_resource=True)
+    ids = tf.placeholder(tf.int32, [None])
+    loss = lookup_of(table, ids, tf.ones([1, 4]))
+    before = set(tf.get_default_graph().get_operations())
+    optimizer = configured(class_name)
+    optimizer.get_updates(loss, [table])
+    made = set(tf.get_default_graph().get_operations()) - before
+    made -= {slot.initializer.inputs[1].op for slot in optimizer.weights}
+    for op in made:
+        if op.type in ("UnsortedSegmentSum", "ScatterNd", "Fill", "ZerosLike", "IndexedSlices"):
+            assert op.outputs[0].shape.as_list()[:1] != [1000], op
+
+
+def test_a_constraint_sees_all_rows():
+    initial = np.random.RandomState(0).normal(size=(6, 3)).astype("float32")
+    constraint = tf.keras.constraints.NonNeg()
+    table = tf.Variable(initial, use_resource=True, constraint=constraint)
+    ids = tf.placeholder(tf.int32, [None])
+    updates = keras_optimizers.SGD(lr=0.0).get_updates(
+        lookup_of(table, ids, tf.ones([1, 3])), [table]
+    )
+    session = K.get_session()
+    session.run(tf.global_variables_initializer())
+    session.run(updates, {ids: [2]})
+    np.testing.assert_array_equal(session.run(table), np.maximum(initial, 0))
+
+
+def test_a_partitioned_table_trains_like_a_whole_one():
+    initial = np.random.RandomState(0).normal(size=(9, 3)).astype("float32")
+
+    def train(partitioner):
+        with tf.variable_scope("", use_resource=True):
+            table = tf.get_variable(
+                "table",
+                shape=(9, 3),
+                partitioner=partitioner,
+                initializer=lambda shape, dtype=None, partition_info=None: (
+                    initial[
+                        slice(partition_info.var_offset[0], partition_info.var_offset[0] + shape[0])
+                    ]
+                    if partition_info
+                    else initial
+                ),
+            )
+        parts = list(table) if partitioner else [table]
+        ids = tf.placeholder(tf.int32, [None])
+        looked_up = tf.nn.embedding_lookup(table, ids, partition_strategy="div")
+        loss = tf.reduce_sum(tf.square(looked_up))
+        updates = configured("Adagrad").get_updates(loss, parts)
+        session = K.get_session()
+        session.run(tf.global_variables_initializer())
+        for batch in ([0, 8, 3, 3], [1], [5, 6, 7]):
+            session.run(updates, {ids: batch})
+        return np.concatenate(session.run(parts))
+
+    expected = train(None)
+    K.clear_session()
+    np.testing.assert_allclose(train(tf.fixed_size_partitioner(3)), expected, rtol=1e-6)
