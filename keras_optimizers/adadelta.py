@@ -1,10 +1,11 @@
 """Adadelta."""
 
-from typing import Any, Dict, Optional, Tuple  # noqa: F401 (type comments)
+from typing import Any, Dict, List, Optional, Tuple
 
 from keras_optimizers.backend import Tensor
 from keras_optimizers.base import Optimizer
 from keras_optimizers.expressions import sqrt, square
+from keras_optimizers.kernels import FusedStep
 from keras_optimizers.step import Step
 
 
@@ -60,6 +61,14 @@ class Adadelta(Optimizer):
             "mean_square_gradient": mean_square_gradient,
             "mean_square_step": mean_square_step,
         }
+
+    def fused_rule(self, step: FusedStep, slots: Any, coefficients: Any) -> Optional[List[Any]]:
+        """One kernel for all three."""
+        if step.is_sparse:
+            return None
+        gradients, steps = slots.mean_square_gradient, slots.mean_square_step
+        c = coefficients
+        return [step.adadelta(gradients, steps, c.learning_rate, c.rho, self.epsilon)]
 
     def get_config(self):
         # type: () -> Dict[str, Any]

@@ -1,10 +1,11 @@
 """Adagrad."""
 
-from typing import Any, Dict, Optional, Tuple  # noqa: F401 (type comments)
+from typing import Any, Dict, List, Optional, Tuple
 
 from keras_optimizers.backend import Tensor
 from keras_optimizers.base import Optimizer
 from keras_optimizers.expressions import sqrt, square
+from keras_optimizers.kernels import FusedStep
 from keras_optimizers.step import Step
 
 
@@ -46,6 +47,13 @@ class Adagrad(Optimizer):
         root = sqrt(sum_of_squares)
         parameter = parameter - coefficients.learning_rate * gradient / (root + self.epsilon)
         return parameter, {"sum_of_squares": sum_of_squares}
+
+    def fused_rule(self, step: FusedStep, slots: Any, coefficients: Any) -> Optional[List[Any]]:
+        """The touched rows of a lookup's gradient; of others the rule itself is one kernel."""
+        if not step.is_sparse:
+            return None
+        rate = coefficients.learning_rate
+        return [step.adagrad_rows(slots.sum_of_squares, rate, self.epsilon)]
 
     def get_config(self):
         # type: () -> Dict[str, Any]

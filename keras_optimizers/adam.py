@@ -1,6 +1,6 @@
 """Adam and AMSGrad."""
 
-from typing import Any, Dict, List, Optional, Tuple  # noqa: F401 (type comments)
+from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -8,6 +8,7 @@ import tensorflow.compat.v1 as tf
 from keras_optimizers.backend import Tensor
 from keras_optimizers.base import Optimizer
 from keras_optimizers.expressions import maximum, sqrt, square
+from keras_optimizers.kernels import FusedStep
 from keras_optimizers.step import Step
 
 
@@ -25,7 +26,8 @@ class Adam(Optimizer):
         **kwargs: `clipnorm`, `clipvalue`, `global_clipnorm`; see `Optimizer`.
 
     Weights: `iterations` (int64 scalar), then the first moments, then the second moments, then
-    the largest second moments (each a parameter; without `amsgrad` unused zeros of shape (1,)).
+    the largest second moments (each a parameter; without `amsgrad` unused zeros of shape (1,),
+    which `fused=True` leaves out).
 
     References: Kingma and Ba 2014, "Adam: A Method for Stochastic Optimization"; Reddi, Kale and
     Kumar 2018, "On the Convergence of Adam and Beyond"; `Adam` of
@@ -43,6 +45,8 @@ class Adam(Optimizer):
         self._create_scalars(iterations=0, lr=lr, beta_1=beta_1, beta_2=beta_2, decay=decay)
         self.initial_decay = decay
         self.amsgrad = amsgrad
+        if self.fused and not amsgrad:  # nothing reads the stand-ins of the third group
+            self.slot_roles = ("first_moment", "second_moment")
 
     def step_coefficients(self, step: Step) -> Dict[str, Tensor]:
         """The learning rate with both bias corrections, and the shares of the moments."""
@@ -73,6 +77,18 @@ class Adam(Optimizer):
         step = c.learning_rate * first_moment / (sqrt(divisor) + self.epsilon)
         return parameter - step, new_slots
 
+    def fused_rule(self, step: FusedStep, slots: Any, coefficients: Any) -> Optional[List[Any]]:
+        """One kernel for all."""
+        if step.is_sparse:
+            return None
+        c = coefficients
+        first, second = slots.first_moment, slots.second_moment
+        rate, epsilon = c.learning_rate, self.epsilon
+        if self.amsgrad:
+            largest = slots.largest_second_moment
+            return [step.amsgrad(first, second, largest, rate, c.beta_1, c.beta_2, epsilon)]
+        return [step.adam(first, second, rate, c.beta_1, c.beta_2, epsilon)]
+
     def slot_shape(self, role: str, parameter_shape: List[int]) -> List[int]:
         """As the parameter, but for the stand-in of the third slot without AMSGrad."""
         if role == "largest_second_moment" and not self.amsgrad:
@@ -80,10 +96,20 @@ class Adam(Optimizer):
         return parameter_shape
 
     def complete_weights(self, weights: List[Any]) -> List[Any]:
-        """TF 1.4, 1.5 and Keras before 2.1.3 had no third group: unused without AMSGrad."""
-        parameters = (len(self.weights) - 1) // 3
-        if not self.amsgrad and parameters and len(weights) == 1 + 2 * parameters:
+        """Without AMSGrad the third group is unused: some layouts have it and some do not.
+
+        TF 1.4, 1.5, Keras before 2.1.3 and the fused path have none.
+        """
+        groups = len(self.slot_roles)
+        parameters = (len(self.weights) - 1) // groups
+        if self.amsgrad or not parameters:
+            return weights
+        if groups == 3 and len(weights) == 1 + 2 * parameters:
             return weights + [np.zeros([1])] * parameters
+        if groups == 2 and len(weights) == 1 + 3 * parameters:
+            stand_ins = weights[1 + 2 * parameters :]
+            if all(np.shape(stand_in) == (1,) for stand_in in stand_ins):
+                return weights[: 1 + 2 * parameters]
         return weights
 
     def get_config(self):

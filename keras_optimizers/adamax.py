@@ -1,12 +1,13 @@
 """Adamax."""
 
-from typing import Any, Dict, Optional, Tuple  # noqa: F401 (type comments)
+from typing import Any, Dict, List, Optional, Tuple
 
 import tensorflow.compat.v1 as tf
 
 from keras_optimizers.backend import Tensor
 from keras_optimizers.base import Optimizer
 from keras_optimizers.expressions import absolute, maximum
+from keras_optimizers.kernels import FusedStep
 from keras_optimizers.step import Step
 
 
@@ -55,6 +56,22 @@ class Adamax(Optimizer):
         infinity_norm = maximum(c.beta_2 * slots.infinity_norm, absolute(gradient))
         parameter = parameter - c.learning_rate * first_moment / (infinity_norm + self.epsilon)
         return parameter, {"first_moment": first_moment, "infinity_norm": infinity_norm}
+
+    def fused_rule(self, step: FusedStep, slots: Any, coefficients: Any) -> Optional[List[Any]]:
+        """One kernel for all three."""
+        if step.is_sparse:
+            return None
+        c = coefficients
+        return [
+            step.adamax(
+                slots.first_moment,
+                slots.infinity_norm,
+                c.learning_rate,
+                c.beta_1,
+                c.beta_2,
+                self.epsilon,
+            )
+        ]
 
     def get_config(self):
         # type: () -> Dict[str, Any]

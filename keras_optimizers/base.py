@@ -1,14 +1,14 @@
 """The abstract optimizer: all that the optimizers have in common."""
 
 from types import SimpleNamespace
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
 from keras_optimizers import backend, gradients, kernels
 from keras_optimizers.backend import Tensor, Variable
-from keras_optimizers.dense import Constants, DenseUpdate
+from keras_optimizers.dense import DenseUpdate
 from keras_optimizers.expressions import wrapped
 from keras_optimizers.sparse import SparseUpdate
 from keras_optimizers.step import Step
@@ -34,11 +34,14 @@ class Optimizer(backend.HostOptimizer):
     Arguments:
         clipnorm: float >= 0. Bounds the L2 norm of each gradient by itself.
         clipvalue: float >= 0. Bounds the absolute value of each element of each gradient.
+        fused: bool. Use TensorFlow's fused kernels also where they round differently: parameters
+            are within a few units in the last place of the default's after a step, and slots
+            that nothing reads are left out. A model saved from either kind loads into the other.
         global_clipnorm: float >= 0. Bounds the L2 norm of all gradients together, which is what
             `clipnorm` means in standalone Keras 2.x; 0 is no clipping. Not with `clipnorm`.
 
     Raises:
-        TypeError: If a keyword is unknown or its value is no number.
+        TypeError: If a keyword is unknown or its value is no number (of `fused`: no bool).
         ValueError: If a value is negative or NaN.
         RuntimeError: Under eager execution.
 
@@ -53,10 +56,12 @@ class Optimizer(backend.HostOptimizer):
     def __init__(self, **kwargs):
         # type: (**Any) -> None
         backend.require_graph_mode()
+        self.fused = _check_fused(kwargs.pop("fused", False))
         # Attributes only when set: hosts ask `hasattr(optimizer, "clipnorm")`.
         self.__dict__.update(gradients.check_clipping(kwargs))
         self.updates = []  # type: List[Any]
         self.weights = []  # type: List[Variable]
+        self._parameter_count = 0
 
     # What makes an optimizer: its own file overrides these.
 
@@ -75,6 +80,21 @@ class Optimizer(backend.HostOptimizer):
             coefficients: `step_coefficients` as attributes, in the dtype of `parameter`.
         """
         raise NotImplementedError
+
+    def fused_rule(
+        self, step: kernels.FusedStep, slots: Any, coefficients: Any
+    ) -> Optional[List[tf.Operation]]:
+        """The ops that make the step of `update_rule` by fused kernels, for `fused=True`.
+
+        Arguments:
+            step: the kernels, for one parameter and its gradient.
+            slots: the slots' variables as attributes, by role.
+            coefficients: `step_coefficients` as attributes, in the parameter's dtype.
+
+        Returns:
+            Ops in their order; None where there are none, and `update_rule` is followed.
+        """
+        return None
 
     def scalar_updates(self, coefficients: Any) -> Dict[str, Tensor]:
         """New values of the optimizer's own scalars (other than `iterations`), by name."""
@@ -149,23 +169,23 @@ class Optimizer(backend.HostOptimizer):
         with tf.control_dependencies(_tensors([loss, found])):
             everything_read = tf.group(name="everything_read")
         with tf.control_dependencies([everything_read]):
-            writes, constants = [], Constants()  # type: List[Any], Constants
+            writes, constants = [], kernels.Constants()  # type: List[Any], kernels.Constants
             to_assign = []  # type: List[Tuple[Variable, Tensor]]
             for parameter, gradient, own_slots in zip(params, found, slots):
+                own = coefficients[parameter.dtype.base_dtype]
                 with backend.colocated_with(parameter):
-                    sparse = isinstance(gradient, tf.IndexedSlices)
-                    update = (SparseUpdate if sparse else DenseUpdate)(
-                        parameter, own_slots, gradient, constants
-                    )
-                    written, left = self._update(
-                        update,
-                        coefficients[parameter.dtype.base_dtype],
-                    )
-                writes, to_assign = writes + written, to_assign + left
+                    fused_step = kernels.FusedStep(parameter, gradient, constants)
+                    written = self._fused(fused_step, own_slots, own)
+                    if written is None:
+                        update = _update_of(parameter, own_slots, gradient, constants)
+                        written, left = self._update(update, own)
+                        to_assign += left
+                writes += written
             with tf.control_dependencies(writes if to_assign else []):
                 updates = self._write_scalars(step, coefficients) + kernels.assign_all(to_assign)
             updates += writes
         self.weights, self.updates = weights, updates
+        self._parameter_count = len(params)
         return list(updates)
 
     def _has_update_rule(self) -> bool:
@@ -225,6 +245,20 @@ class Optimizer(backend.HostOptimizer):
                 [(getattr(self, name), value) for name, value in new_values.items()]
             )
 
+    def _fused(
+        self, step: kernels.FusedStep, slots: Dict[str, Variable], coefficients: Any
+    ) -> Optional[List[tf.Operation]]:
+        """The ops of `fused_rule` and the constraint; None where the rule itself is to be used."""
+        parameter = step.parameter
+        if not self.fused or not kernels.can_be_fused(parameter):
+            return None
+        writes = self.fused_rule(step, SimpleNamespace(**slots), coefficients)
+        constraint = getattr(parameter, "constraint", None)
+        if writes is not None and constraint is not None:
+            with tf.control_dependencies(writes):
+                writes.append(kernels.assign(parameter, constraint(parameter.read_value())))
+        return writes
+
     def _update(
         self, update: DenseUpdate, coefficients: Any
     ) -> Tuple[List[tf.Operation], List[Tuple[Variable, Tensor]]]:
@@ -272,7 +306,10 @@ class Optimizer(backend.HostOptimizer):
     def get_config(self):
         # type: () -> Dict[str, Any]
         """The arguments that make an optimizer like this one, as plain Python values."""
-        return self._clipping()
+        config = self._clipping()
+        if self.fused:
+            config["fused"] = True
+        return config
 
     @classmethod
     def from_config(cls, config):
@@ -311,6 +348,19 @@ class Optimizer(backend.HostOptimizer):
         config.update(zip(names, backend.scalar_values([getattr(self, name) for name in names])))
         config.update(values)
         return config
+
+
+def _check_fused(value: Any) -> bool:
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"Expected fused to be True or False, received: {value!r}")
+    return bool(value)
+
+
+def _update_of(
+    parameter: Variable, slots: Dict[str, Variable], gradient: Any, constants: kernels.Constants
+) -> DenseUpdate:
+    sparse = isinstance(gradient, tf.IndexedSlices)
+    return (SparseUpdate if sparse else DenseUpdate)(parameter, slots, gradient, constants)
 
 
 def _tensors(structure: Any) -> List[Any]:

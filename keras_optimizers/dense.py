@@ -22,36 +22,6 @@ from keras_optimizers.expressions import (
 )
 
 
-class Constants:
-    """The numbers of a step as tensors, made once a device for all its parameters."""
-
-    def __init__(self) -> None:
-        self._made: Dict[Any, Tensor] = {}
-        self._kept: List[Tensor] = []  # a tensor's id is its own only while the tensor lives
-
-    def tensor(self, value: Any, beside: Variable) -> Tensor:
-        """`value` (a number or a scalar tensor) in the dtype of the variable `beside`."""
-        if tf.is_tensor(value):
-            return value
-        dtype = beside.dtype.base_dtype
-        key = (beside.device, dtype, repr(value))
-        if key not in self._made:
-            with tf.control_dependencies(None):
-                self._made[key] = tf.constant(value, dtype)
-        return self._made[key]
-
-    def negative(self, value: Any, beside: Variable) -> Tensor:
-        """The negative of `value`."""
-        if not tf.is_tensor(value):
-            return self.tensor(-value, beside)
-        key = (beside.device, value)
-        if key not in self._made:
-            self._kept.append(value)
-            with tf.control_dependencies(None):
-                self._made[key] = -value
-        return self._made[key]
-
-
 class DenseUpdate:
     """Turns the formulas of one parameter's update into ops.
 
@@ -67,7 +37,7 @@ class DenseUpdate:
         parameter: Variable,
         slots: Dict[str, Variable],
         gradient: Any,
-        constants: Constants,
+        constants: kernels.Constants,
     ) -> None:
         self.parameter = Cell(parameter, self.tensor)
         self.slots = {role: Cell(slot, self.tensor) for role, slot in slots.items()}

@@ -3,7 +3,7 @@
 The only file that knows TensorFlow's raw training ops. All return ops without a value.
 """
 
-from typing import Any, List, Sequence, Tuple
+from typing import Any, Dict, List, Sequence, Tuple
 
 import tensorflow.compat.v1 as tf
 
@@ -17,6 +17,34 @@ def is_ref(variable: Variable) -> bool:
     return variable.dtype != variable.dtype.base_dtype
 
 
+class Constants:
+    """The numbers of a step as tensors, made once a device for all its parameters."""
+
+    def __init__(self) -> None:
+        self._made: Dict[Any, Tensor] = {}
+        self._kept: List[Tensor] = []  # a tensor's id is its own only while the tensor lives
+
+    def tensor(self, value: Any, beside: Variable) -> Tensor:
+        """`value` (a number or a scalar tensor) in the dtype of the variable `beside`."""
+        if tf.is_tensor(value):
+            return value
+        dtype = beside.dtype.base_dtype
+        key = (beside.device, dtype, repr(value))
+        if key not in self._made:
+            self._made[key] = tf.constant(value, dtype)
+        return self._made[key]
+
+    def negative(self, value: Any, beside: Variable) -> Tensor:
+        """The negative of `value`."""
+        if not tf.is_tensor(value):
+            return self.tensor(-value, beside)
+        key = (beside.device, value)
+        if key not in self._made:
+            self._kept.append(value)
+            self._made[key] = -value
+        return self._made[key]
+
+
 def keep_the_bits(parameter: Variable) -> bool:
     """Whether the kernels below give `parameter` the bits that separate ops would give it.
 
@@ -24,6 +52,22 @@ def keep_the_bits(parameter: Variable) -> bool:
     """
     dtype = parameter.dtype.base_dtype
     return dtype in (tf.float16, tf.float32, tf.float64) and not may_be_on_gpu(parameter)
+
+
+def can_be_fused(parameter: Variable) -> bool:
+    """Whether the fused kernels take `parameter`: a resource variable of these dtypes."""
+    return not is_ref(parameter) and parameter.dtype in (tf.float16, tf.float32, tf.float64)
+
+
+def distinct_rows(gradient: tf.IndexedSlices) -> Tuple[Tensor, Tensor]:
+    """The rows that `gradient` lists, each once, and the sums of their values, in its order.
+
+    The ops are where the indices are, not with the parameter: `tf.unique` has no kernel on a GPU,
+    and a parameter server then receives every row once.
+    """
+    with tf.colocate_with(gradient.indices, ignore_existing=True):
+        rows, positions = tf.unique(gradient.indices)
+        return rows, tf.math.unsorted_segment_sum(gradient.values, positions, tf.size(rows))
 
 
 def dense(gradient: Any, parameter: Variable) -> Tensor:
@@ -118,3 +162,154 @@ def add_rows(variable: Variable, rows: Tensor, values: Tensor) -> tf.Operation:
 def subtract_rows(variable: Variable, rows: Tensor, values: Tensor) -> tf.Operation:
     """`variable[rows] -= values`."""
     return _raw.ResourceScatterSub(resource=variable.handle, indices=rows, updates=values)
+
+
+class FusedStep:
+    """TensorFlow's fused kernels for one parameter: the formulas, rounded in another order.
+
+    Learning rates are those of the step, with bias corrections; the kernels' own corrections are
+    switched off by powers of 0.
+
+    Arguments:
+        parameter: resource variable.
+        gradient: tensor of its shape, or `IndexedSlices`.
+        constants: shared by all parameters of the step.
+    """
+
+    def __init__(self, parameter: Variable, gradient: Any, constants: Constants) -> None:
+        self.parameter = parameter
+        self.gradient = gradient
+        self._constants = constants
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether the gradient is that of a lookup."""
+        return isinstance(self.gradient, tf.IndexedSlices)
+
+    def _number(self, value: Any) -> Tensor:
+        return self._constants.tensor(value, self.parameter)
+
+    def momentum(
+        self, velocity: Variable, momentum: Tensor, learning_rate: Tensor, nesterov: bool
+    ) -> tf.Operation:
+        """Stochastic gradient descent with momentum."""
+        return _raw.ResourceApplyKerasMomentum(
+            var=self.parameter.handle,
+            accum=velocity.handle,
+            lr=learning_rate,
+            grad=self.gradient,
+            momentum=momentum,
+            use_nesterov=nesterov,
+        )
+
+    def adagrad_rows(
+        self, sum_of_squares: Variable, learning_rate: Tensor, epsilon: float
+    ) -> tf.Operation:
+        """Adagrad on the rows that a batch touched."""
+        rows, values = distinct_rows(self.gradient)
+        return _raw.ResourceSparseApplyAdagradV2(
+            var=self.parameter.handle,
+            accum=sum_of_squares.handle,
+            lr=learning_rate,
+            epsilon=self._number(epsilon),
+            grad=values,
+            indices=rows,
+        )
+
+    def adadelta(
+        self,
+        mean_square_gradient: Variable,
+        mean_square_step: Variable,
+        learning_rate: Tensor,
+        rho: Any,
+        epsilon: float,
+    ) -> tf.Operation:
+        """Adadelta."""
+        return _raw.ResourceApplyAdadelta(
+            var=self.parameter.handle,
+            accum=mean_square_gradient.handle,
+            accum_update=mean_square_step.handle,
+            lr=learning_rate,
+            rho=self._number(rho),
+            epsilon=self._number(epsilon),
+            grad=self.gradient,
+        )
+
+    def adam(
+        self,
+        first_moment: Variable,
+        second_moment: Variable,
+        learning_rate: Tensor,
+        beta_1: Any,
+        beta_2: Tensor,
+        epsilon: Any,
+    ) -> tf.Operation:
+        """Adam."""
+        return _raw.ResourceApplyAdam(
+            var=self.parameter.handle,
+            m=first_moment.handle,
+            v=second_moment.handle,
+            beta1_power=self._number(0.0),
+            beta2_power=self._number(0.0),
+            lr=learning_rate,
+            beta1=self._number(beta_1),
+            beta2=beta_2,
+            epsilon=self._number(epsilon),
+            grad=self.gradient,
+        )
+
+    def amsgrad(
+        self,
+        first_moment: Variable,
+        second_moment: Variable,
+        largest_second_moment: Variable,
+        learning_rate: Tensor,
+        beta_1: Tensor,
+        beta_2: Tensor,
+        epsilon: float,
+    ) -> tf.Operation:
+        """AMSGrad."""
+        return _raw.ResourceApplyAdamWithAmsgrad(
+            var=self.parameter.handle,
+            m=first_moment.handle,
+            v=second_moment.handle,
+            vhat=largest_second_moment.handle,
+            beta1_power=self._number(0.0),
+            beta2_power=self._number(0.0),
+            lr=learning_rate,
+            beta1=beta_1,
+            beta2=beta_2,
+            epsilon=self._number(epsilon),
+            grad=self.gradient,
+        )
+
+    def adamax(
+        self,
+        first_moment: Variable,
+        infinity_norm: Variable,
+        learning_rate: Tensor,
+        beta_1: Tensor,
+        beta_2: Tensor,
+        epsilon: float,
+    ) -> tf.Operation:
+        """Adamax."""
+        return _raw.ResourceApplyAdaMax(
+            var=self.parameter.handle,
+            m=first_moment.handle,
+            v=infinity_norm.handle,
+            beta1_power=self._number(0.0),
+            lr=learning_rate,
+            beta1=beta_1,
+            beta2=beta_2,
+            epsilon=self._number(epsilon),
+            grad=self.gradient,
+        )
+
+    def gradient_over_root(
+        self, slot: Variable, scale: Tensor, epsilon: Any, after: tf.Operation
+    ) -> tf.Operation:
+        """`parameter -= scale * gradient / (sqrt(slot) + epsilon)`, once `after` has run."""
+        with tf.control_dependencies([after]):
+            return subtract_over_root(
+                self.parameter, scale, self.gradient, slot, self._number(epsilon)
+            )

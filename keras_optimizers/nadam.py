@@ -1,6 +1,6 @@
 """Nadam."""
 
-from typing import Any, Dict, List, Optional, Tuple  # noqa: F401 (type comments)
+from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -9,6 +9,7 @@ from keras_optimizers import backend
 from keras_optimizers.backend import Tensor
 from keras_optimizers.base import Optimizer
 from keras_optimizers.expressions import sqrt, square
+from keras_optimizers.kernels import FusedStep
 from keras_optimizers.step import Step
 
 # The base of the momentum schedule, from the paper.
@@ -52,7 +53,7 @@ class Nadam(Optimizer):
         next_momentum = self._momentum(number + 1.0, beta_1)
         product = step["m_schedule"] * momentum
         next_product = product * next_momentum
-        return {
+        coefficients = {
             "learning_rate": step["lr"],
             "momentum_product": product,
             "one_minus_momentum": 1.0 - momentum,
@@ -65,6 +66,13 @@ class Nadam(Optimizer):
             "one_minus_beta_2": 1.0 - beta_2,
             "second_moment_correction": 1.0 - tf.pow(beta_2, number),
         }
+        if self.fused:
+            root = tf.sqrt(coefficients["second_moment_correction"])
+            rate = step["lr"] * root
+            coefficients["first_moment_rate"] = rate * next_momentum / (1.0 - next_product)
+            coefficients["gradient_rate"] = rate * (1.0 - momentum) / (1.0 - product)
+            coefficients["corrected_epsilon"] = self.epsilon * root
+        return coefficients
 
     def _momentum(self, number: Tensor, beta_1: Tensor) -> Tensor:
         warming = tf.pow(tf.constant(_WARMING, number.dtype), number * self.schedule_decay)
@@ -86,6 +94,27 @@ class Nadam(Optimizer):
         root = sqrt(corrected_second_moment)
         parameter = parameter - c.learning_rate * direction / (root + self.epsilon)
         return parameter, {"first_moment": first_moment, "second_moment": second_moment}
+
+    def fused_rule(self, step: FusedStep, slots: Any, coefficients: Any) -> Optional[List[Any]]:
+        """Adam's kernel for the first moment's share of the step, a second one for the gradient's.
+
+        The correction of the second moment is taken out of the root, into rates and epsilon.
+        """
+        if step.is_sparse:
+            return None
+        c = coefficients
+        adam = step.adam(
+            slots.first_moment,
+            slots.second_moment,
+            c.first_moment_rate,
+            c.beta_1,
+            c.beta_2,
+            c.corrected_epsilon,
+        )
+        gradient = step.gradient_over_root(
+            slots.second_moment, c.gradient_rate, c.corrected_epsilon, after=adam
+        )
+        return [adam, gradient]
 
     def scalar_updates(self, coefficients: Any) -> Dict[str, Tensor]:
         """The product of the momenta goes on."""

@@ -1,9 +1,14 @@
 """Stochastic gradient descent with momentum."""
 
-from typing import Any, Dict, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from keras_optimizers import backend
 from keras_optimizers.backend import Tensor
 from keras_optimizers.base import Optimizer
+from keras_optimizers.kernels import FusedStep
 from keras_optimizers.step import Step
 
 
@@ -20,7 +25,8 @@ class SGD(Optimizer):
         nesterov: bool. Step along the velocity that follows, not the one reached.
         **kwargs: `clipnorm`, `clipvalue`, `global_clipnorm`; see `Optimizer`.
 
-    Weights: `iterations` (int64 scalar), then a velocity a parameter.
+    Weights: `iterations` (int64 scalar), then a velocity a parameter. With `fused=True` and no
+    momentum `iterations` alone; weights of either kind are taken.
 
     References: Sutskever et al. 2013, "On the importance of initialization and momentum in deep
     learning"; `SGD` of tensorflow/python/keras/optimizers.py, r1.10.
@@ -34,22 +40,50 @@ class SGD(Optimizer):
         self._create_scalars(iterations=0, lr=lr, momentum=momentum, decay=decay)
         self.initial_decay = decay
         self.nesterov = nesterov
+        if self.fused and momentum == 0:  # nothing reads a velocity
+            self.slot_roles = ()
 
     def step_coefficients(self, step: Step) -> Dict[str, Tensor]:
         """The learning rate of this step, and the momentum."""
-        return {"learning_rate": step.learning_rate, "momentum": step["momentum"]}
+        momentum = step["momentum"]
+        if not self.slot_roles:
+            text = (
+                "SGD(fused=True) was made with momentum=0 and keeps no velocity, but `momentum` "
+                "has been set since. Make the optimizer with the momentum, or without `fused`."
+            )
+            with tf.control_dependencies([tf.debugging.Assert(tf.equal(momentum, 0), [text])]):
+                return {"learning_rate": tf.identity(step.learning_rate)}
+        return {"learning_rate": step.learning_rate, "momentum": momentum}
 
     def update_rule(
         self, parameter: Tensor, gradient: Tensor, slots: Any, coefficients: Any
     ) -> Tuple[Tensor, Dict[str, Tensor]]:
         """The velocity first, then the parameter along it (or along the next one)."""
-        momentum, learning_rate = coefficients.momentum, coefficients.learning_rate
+        learning_rate = coefficients.learning_rate
+        if not self.slot_roles:
+            return parameter - learning_rate * gradient, {}
+        momentum = coefficients.momentum
         velocity = momentum * slots.velocity - learning_rate * gradient
         if self.nesterov:
             parameter = parameter + momentum * velocity - learning_rate * gradient
         else:
             parameter = parameter + velocity
         return parameter, {"velocity": velocity}
+
+    def fused_rule(self, step: FusedStep, slots: Any, coefficients: Any) -> Optional[List[Any]]:
+        """One kernel for both; without momentum the rule itself is as fast."""
+        if step.is_sparse or not self.slot_roles:
+            return None
+        c = coefficients
+        return [step.momentum(slots.velocity, c.momentum, c.learning_rate, self.nesterov)]
+
+    def complete_weights(self, weights: List[Any]) -> List[Any]:
+        """Without momentum no velocity is read: those of the other layout are left out, or zero."""
+        if len(weights) > 1 and len(weights) == 1 + self._parameter_count:
+            return weights[: len(self.weights)]
+        if len(weights) == 1 and backend.scalar_values([self.momentum])[0] == 0:
+            return weights + [np.zeros(slot.shape.as_list()) for slot in self.weights[1:]]
+        return weights
 
     def get_config(self):
         # type: () -> Dict[str, Any]

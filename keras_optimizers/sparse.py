@@ -11,7 +11,7 @@ import tensorflow.compat.v1 as tf
 
 from keras_optimizers import kernels
 from keras_optimizers.backend import Tensor, Variable
-from keras_optimizers.dense import Constants, DenseUpdate
+from keras_optimizers.dense import DenseUpdate
 from keras_optimizers.expressions import (
     ADD,
     DIVIDE,
@@ -47,16 +47,10 @@ class SparseUpdate(DenseUpdate):
         parameter: Variable,
         slots: Dict[str, Variable],
         gradient: tf.IndexedSlices,
-        constants: Constants,
+        constants: kernels.Constants,
     ) -> None:
         super().__init__(parameter, slots, gradient, constants)
-        # Where the indices are, not with the parameter: this has no kernel on a GPU, and
-        # a parameter server then receives every row once.
-        with tf.colocate_with(gradient.indices, ignore_existing=True):
-            self._rows, positions = tf.unique(gradient.indices)
-            self._row_gradients = tf.math.unsorted_segment_sum(
-                gradient.values, positions, tf.size(self._rows)
-            )
+        self._rows, self._row_gradients = kernels.distinct_rows(gradient)
         self._at_rows: Dict[Expression, Tensor] = {}
 
     # Values of whole tables.

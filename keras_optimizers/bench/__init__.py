@@ -1,0 +1,1 @@
+"""`keras-optimizers bench`: our optimizers beside their peers, in one process."""
