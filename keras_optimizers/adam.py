@@ -34,7 +34,11 @@ class Adam(Optimizer):
     tensorflow/python/keras/optimizers.py, r1.10.
     """
 
-    slot_roles = ("first_moment", "second_moment", "largest_second_moment")
+    slot_roles = (
+        "first_moment",
+        "second_moment",
+        "largest_second_moment",
+    )  # type: Tuple[str, ...]
 
     def __init__(
         self, lr=0.001, beta_1=0.9, beta_2=0.999, epsilon=None, decay=0.0, amsgrad=False, **kwargs

@@ -8,10 +8,8 @@ import tensorflow.compat.v1 as tf
 
 from keras_optimizers import backend, gradients, kernels
 from keras_optimizers.backend import Tensor, Variable
-from keras_optimizers.dense import DenseUpdate
-from keras_optimizers.expressions import wrapped
-from keras_optimizers.sparse import SparseUpdate
 from keras_optimizers.step import Step
+from keras_optimizers.updates import BuildUpdates
 from keras_optimizers.weights import check_weights
 
 # Public signatures carry their types in comments: `inspect.signature` must equal the reference's.
@@ -169,18 +167,8 @@ class Optimizer(backend.HostOptimizer):
         with tf.control_dependencies(_tensors([loss, found])):
             everything_read = tf.group(name="everything_read")
         with tf.control_dependencies([everything_read]):
-            writes, constants = [], kernels.Constants()  # type: List[Any], kernels.Constants
-            to_assign = []  # type: List[Tuple[Variable, Tensor]]
-            for parameter, gradient, own_slots in zip(params, found, slots):
-                own = coefficients[parameter.dtype.base_dtype]
-                with backend.colocated_with(parameter):
-                    fused_step = kernels.FusedStep(parameter, gradient, constants)
-                    written = self._fused(fused_step, own_slots, own)
-                    if written is None:
-                        update = _update_of(parameter, own_slots, gradient, constants)
-                        written, left = self._update(update, own)
-                        to_assign += left
-                writes += written
+            build = BuildUpdates(self, params, found, slots, coefficients)
+            writes, to_assign = build.writes, build.to_assign
             with tf.control_dependencies(writes if to_assign else []):
                 updates = self._write_scalars(step, coefficients) + kernels.assign_all(to_assign)
             updates += writes
@@ -244,35 +232,6 @@ class Optimizer(backend.HostOptimizer):
             return kernels.assign_all(
                 [(getattr(self, name), value) for name, value in new_values.items()]
             )
-
-    def _fused(
-        self, step: kernels.FusedStep, slots: Dict[str, Variable], coefficients: Any
-    ) -> Optional[List[tf.Operation]]:
-        """The ops of `fused_rule` and the constraint; None where the rule itself is to be used."""
-        parameter = step.parameter
-        if not self.fused or not kernels.can_be_fused(parameter):
-            return None
-        writes = self.fused_rule(step, SimpleNamespace(**slots), coefficients)
-        constraint = getattr(parameter, "constraint", None)
-        if writes is not None and constraint is not None:
-            with tf.control_dependencies(writes):
-                writes.append(kernels.assign(parameter, constraint(parameter.read_value())))
-        return writes
-
-    def _update(
-        self, update: DenseUpdate, coefficients: Any
-    ) -> Tuple[List[tf.Operation], List[Tuple[Variable, Tensor]]]:
-        """The ops that write one parameter and its slots, and what is left to assign."""
-        scalars = {name: wrapped(value) for name, value in vars(coefficients).items()}
-        new_parameter, new_slots = self.update_rule(
-            update.parameter,
-            update.gradient,
-            SimpleNamespace(**update.slots),
-            SimpleNamespace(**scalars),
-        )
-        return update.emit(
-            wrapped(new_parameter), {role: wrapped(value) for role, value in new_slots.items()}
-        )
 
     # State.
 
@@ -354,13 +313,6 @@ def _check_fused(value: Any) -> bool:
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"Expected fused to be True or False, received: {value!r}")
     return bool(value)
-
-
-def _update_of(
-    parameter: Variable, slots: Dict[str, Variable], gradient: Any, constants: kernels.Constants
-) -> DenseUpdate:
-    sparse = isinstance(gradient, tf.IndexedSlices)
-    return (SparseUpdate if sparse else DenseUpdate)(parameter, slots, gradient, constants)
 
 
 def _tensors(structure: Any) -> List[Any]:

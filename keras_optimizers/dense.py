@@ -1,7 +1,7 @@
 """One parameter's update from a dense gradient: in place, where kernels keep the bits."""
 
 from collections import Counter
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import tensorflow.compat.v1 as tf
 
@@ -138,47 +138,17 @@ class DenseUpdate:
 
     def _both_in_one_kernel(self, changes: List[Tuple[Cell, Expression]]) -> Optional[tf.Operation]:
         """The one op that does all, where there is one."""
-        if len(changes) != 2 or self._reads or self._constraint is not None:
+        pair = one_kernel(changes)
+        if pair is None or self._reads or self._constraint is not None:
             return None
         if not self._kernels_keep_the_bits or kernels.is_ref(self.parameter.variable):
             return None
-        (slot, new_slot), (parameter, new_parameter) = changes
-        if new_slot.operator == SUBTRACT and new_parameter.operator == ADD:
-            momentum = _scaled(new_slot.operands[0])
-            step = _scaled(new_slot.operands[1])
-            if (
-                momentum is not None
-                and step is not None
-                and momentum[1] is slot
-                and not _contains(step[1], slot, parameter)
-                and new_parameter.operands == (parameter, new_slot)
-            ):
-                return kernels.add_momentum(
-                    parameter.variable,
-                    slot.variable,
-                    self._scalar(momentum[0]),
-                    self._scalar(step[0]),
-                    self.tensor(step[1]),
-                )
-        if new_slot.operator == ADD and new_parameter.operator == SUBTRACT:
-            ratio = _over_root(new_parameter.operands[1])
-            if (
-                ratio is not None
-                and new_parameter.operands[0] is parameter
-                and new_slot.operands[0] is slot
-                and new_slot.operands[1].operator == SQUARE
-                and new_slot.operands[1].operands[0] is ratio.numerator
-                and ratio.under_root is new_slot
-                and not _contains(ratio.numerator, slot, parameter)
-            ):
-                return kernels.add_square_and_subtract_over_root(
-                    parameter.variable,
-                    self._scalar(ratio.scale),
-                    self.tensor(ratio.numerator),
-                    slot.variable,
-                    self._scalar(ratio.epsilon),
-                )
-        return None
+        arguments = [
+            self._scalar(one) if isinstance(one, Scalar) else self.tensor(one)
+            for one in pair.arguments
+        ]
+        (slot, _), (parameter, _) = changes
+        return pair.kernel(parameter.variable, slot.variable, *arguments)
 
     def _write(self, cell: Cell, value: Expression) -> tf.Operation:
         """The op that gives `cell` the new `value`."""
@@ -226,6 +196,46 @@ class DenseUpdate:
 
 
 # What a formula is.
+
+
+class Pair(NamedTuple):
+    """A kernel that changes a slot and the parameter, and its arguments after those two."""
+
+    kernel: Callable[..., tf.Operation]
+    arguments: Sequence[Expression]
+
+
+def one_kernel(changes: Sequence[Tuple[Cell, Expression]]) -> Optional[Pair]:
+    """The kernel that does all `changes`, of a slot and then of the parameter; None without one."""
+    if len(changes) != 2:
+        return None
+    (slot, new_slot), (parameter, new_parameter) = changes
+    if new_slot.operator == SUBTRACT and new_parameter.operator == ADD:
+        momentum, step = map(_scaled, new_slot.operands)
+        if (
+            momentum is not None
+            and step is not None
+            and momentum[1] is slot
+            and not _contains(step[1], slot, parameter)
+            and new_parameter.operands == (parameter, new_slot)
+        ):
+            return Pair(kernels.add_momentum, [momentum[0], step[0], step[1]])
+    if new_slot.operator == ADD and new_parameter.operator == SUBTRACT:
+        ratio = _over_root(new_parameter.operands[1])
+        if (
+            ratio is not None
+            and new_parameter.operands[0] is parameter
+            and new_slot.operands[0] is slot
+            and new_slot.operands[1].operator == SQUARE
+            and new_slot.operands[1].operands[0] is ratio.numerator
+            and ratio.under_root is new_slot
+            and not _contains(ratio.numerator, slot, parameter)
+        ):
+            return Pair(
+                kernels.add_square_and_subtract_over_root,
+                [ratio.scale, ratio.epsilon, ratio.numerator],
+            )
+    return None
 
 
 class _Ratio:

@@ -54,6 +54,16 @@ def keep_the_bits(parameter: Variable) -> bool:
     return dtype in (tf.float16, tf.float32, tf.float64) and not may_be_on_gpu(parameter)
 
 
+# TensorFlow takes float32 square roots eight at a time, by an approximation, and what is left over
+# at the end of a tensor one by one, exactly.
+PACKET = 8
+
+
+def has_remainder(shape: Any, dtype: tf.DType) -> bool:
+    """Whether the square root of a tensor depends on where in it an element is."""
+    return dtype.base_dtype == tf.float32 and shape.num_elements() % PACKET != 0
+
+
 def can_be_fused(parameter: Variable) -> bool:
     """Whether the fused kernels take `parameter`: a resource variable of these dtypes."""
     return not is_ref(parameter) and parameter.dtype in (tf.float16, tf.float32, tf.float64)
@@ -134,7 +144,7 @@ def subtract_over_root(
 
 
 def add_square_and_subtract_over_root(
-    variable: Variable, scale: Tensor, numerator: Tensor, slot: Variable, epsilon: Tensor
+    variable: Variable, slot: Variable, scale: Tensor, epsilon: Tensor, numerator: Tensor
 ) -> tf.Operation:
     """`slot += numerator ** 2`, then `variable -= scale * numerator / (sqrt(slot) + epsilon)`."""
     return _raw.ResourceApplyAdagradV2(

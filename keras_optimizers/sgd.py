@@ -32,7 +32,7 @@ class SGD(Optimizer):
     learning"; `SGD` of tensorflow/python/keras/optimizers.py, r1.10.
     """
 
-    slot_roles = ("velocity",)
+    slot_roles = ("velocity",)  # type: Tuple[str, ...]
 
     def __init__(self, lr=0.01, momentum=0.0, decay=0.0, nesterov=False, **kwargs):
         # type: (float, float, float, bool, **Any) -> None

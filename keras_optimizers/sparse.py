@@ -29,9 +29,7 @@ from keras_optimizers.expressions import (
     Scalar,
 )
 
-# TensorFlow takes float32 square roots eight at a time, by an approximation, and what is left over
-# at the end of a tensor one by one, exactly.
-_PACKET = 8
+_PACKET = kernels.PACKET
 
 
 class SparseUpdate(DenseUpdate):
