@@ -78,9 +78,9 @@ class SGD(Optimizer):
         return [step.momentum(slots.velocity, c.momentum, c.learning_rate, self.nesterov)]
 
     def complete_weights(self, weights: List[Any]) -> List[Any]:
-        """Without momentum no velocity is read: those of the other layout are left out, or zero."""
-        if len(weights) > 1 and len(weights) == 1 + self._parameter_count:
-            return weights[: len(self.weights)]
+        """Without momentum no velocity is read: fused SGD and OptimizerV2 keep none."""
+        if not self.slot_roles and len(weights) == 1 + self._parameter_count:
+            return weights[:1]
         if len(weights) == 1 and backend.scalar_values([self.momentum])[0] == 0:
             return weights + [np.zeros(slot.shape.as_list()) for slot in self.weights[1:]]
         return weights

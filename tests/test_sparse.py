@@ -139,9 +139,9 @@ def test_lookups_give_the_bits_of_upstream(class_name):
         )
         loss = tf.reduce_mean(tf.square(both - 0.5))
         updates = optimizer.get_updates(loss, [table, other])
+        updates = [tf.assign(*u) if isinstance(u, tuple) else u for u in updates]
         if type(optimizer).__module__ == upstream.__name__:
             order_reads_before_writes(scalars_of(optimizer))
-            updates = [tf.assign(*u) if isinstance(u, tuple) else u for u in updates]
         session = K.get_session()
         session.run(tf.global_variables_initializer())
         for _ in range(15):

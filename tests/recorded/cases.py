@@ -176,7 +176,9 @@ def bad_inputs(optimizers, keras, tf, numpy=np):
         "parameter is None": lambda: optimizers.SGD().get_updates(
             keras.backend.variable(1.0) * 2.0, [None]
         ),
-        "too few weights": lambda: trained(optimizers.SGD()).set_weights([numpy.int64(1)]),
+        "too few weights": lambda: trained(optimizers.SGD(momentum=0.9)).set_weights(
+            [numpy.int64(1)]
+        ),
         "weights before updates": lambda: optimizers.SGD().set_weights([numpy.int64(1)]),
         "wrong shape": lambda: trained(optimizers.SGD()).set_weights(
             [numpy.int64(1), numpy.ones((3, 2))]
