@@ -30,6 +30,7 @@ class DenseUpdate:
         slots: its slots, by role.
         gradient: tensor of the parameter's shape.
         constants: shared by all parameters of the step.
+        exact: whether the bits must be those of the formulas as they stand.
     """
 
     def __init__(
@@ -38,12 +39,14 @@ class DenseUpdate:
         slots: Dict[str, Variable],
         gradient: Any,
         constants: kernels.Constants,
+        exact: bool = True,
     ) -> None:
         self.parameter = Cell(parameter, self.tensor)
         self.slots = {role: Cell(slot, self.tensor) for role, slot in slots.items()}
         self.gradient = Gradient(self.tensor)
         self._gradient = gradient
         self._constants = constants
+        self._exact = exact
         self._kernels_keep_the_bits = kernels.keep_the_bits(parameter)
         self._tensors: Dict[Expression, Tensor] = {}
         self._reads: Dict[Expression, List[Tensor]] = {}
@@ -139,9 +142,7 @@ class DenseUpdate:
     def _both_in_one_kernel(self, changes: List[Tuple[Cell, Expression]]) -> Optional[tf.Operation]:
         """The one op that does all, where there is one."""
         pair = one_kernel(changes)
-        if pair is None or self._reads or self._constraint is not None:
-            return None
-        if not self._kernels_keep_the_bits or kernels.is_ref(self.parameter.variable):
+        if pair is None or not self._may_use_kernels:
             return None
         arguments = [
             self._scalar(one) if isinstance(one, Scalar) else self.tensor(one)
@@ -149,6 +150,16 @@ class DenseUpdate:
         ]
         (slot, _), (parameter, _) = changes
         return pair.kernel(parameter.variable, slot.variable, *arguments)
+
+    @property
+    def _may_use_kernels(self) -> bool:
+        """Whether a kernel may write the parameter and its slots in one go."""
+        return (
+            self._kernels_keep_the_bits
+            and not kernels.is_ref(self.parameter.variable)
+            and not self._reads
+            and self._constraint is None
+        )
 
     def _write(self, cell: Cell, value: Expression) -> tf.Operation:
         """The op that gives `cell` the new `value`."""
@@ -184,6 +195,8 @@ class DenseUpdate:
                     self._scalar(ratio.epsilon),
                 )
         scaled = _scaled(value)
+        if not self._exact and scaled is None:
+            scaled = _scaled_quotient(value)
         if scaled is not None and value not in self._tensors:
             scale, factor = scaled
             if operator == ADD:
@@ -202,7 +215,7 @@ class Pair(NamedTuple):
     """A kernel that changes a slot and the parameter, and its arguments after those two."""
 
     kernel: Callable[..., tf.Operation]
-    arguments: Sequence[Expression]
+    arguments: Sequence[Any]
 
 
 def one_kernel(changes: Sequence[Tuple[Cell, Expression]]) -> Optional[Pair]:
@@ -256,6 +269,15 @@ def _scaled(formula: Expression) -> Optional[Tuple[Scalar, Expression]]:
             return first, second
         if isinstance(second, Scalar):
             return second, first
+    return None
+
+
+def _scaled_quotient(formula: Expression) -> Optional[Tuple[Scalar, Expression]]:
+    """Of `scale * x / y` the factors `scale` and `x / y`: rounded otherwise, in fewer passes."""
+    if formula.operator == DIVIDE:
+        above = _scaled(formula.operands[0])
+        if above is not None:
+            return above[0], Expression(DIVIDE, above[1], formula.operands[1])
     return None
 
 

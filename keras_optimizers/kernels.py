@@ -5,6 +5,7 @@ The only file that knows TensorFlow's raw training ops. All return ops without a
 
 from typing import Any, Dict, List, Sequence, Tuple
 
+import numpy as np
 import tensorflow.compat.v1 as tf
 
 from keras_optimizers.backend import Tensor, Variable, colocated_with, may_be_on_gpu
@@ -172,6 +173,41 @@ def add_rows(variable: Variable, rows: Tensor, values: Tensor) -> tf.Operation:
 def subtract_rows(variable: Variable, rows: Tensor, values: Tensor) -> tf.Operation:
     """`variable[rows] -= values`."""
     return _raw.ResourceScatterSub(resource=variable.handle, indices=rows, updates=values)
+
+
+def set_rows(variable: Variable, rows: Tensor, values: Tensor) -> tf.Operation:
+    """`variable[rows] = values`."""
+    return _raw.ResourceScatterUpdate(resource=variable.handle, indices=rows, updates=values)
+
+
+_ELEMENTS_AT_ONCE = 2**20
+
+
+def add_momentum_untouched(
+    variable: Variable, velocity: Variable, momentum: Tensor, scale: Tensor
+) -> List[tf.Operation]:
+    """`velocity = momentum * velocity - scale * 0`, then `variable += velocity`, in place.
+
+    By the kernel for rows, a part of the table an op: so there is no gradient of the table's size.
+    """
+    shape = variable.shape.as_list()
+    count = max(1, min(shape[0], _ELEMENTS_AT_ONCE // max(1, int(np.prod(shape[1:])))))
+    zeros, rows = tf.zeros([count] + shape[1:], variable.dtype.base_dtype), tf.range(count)
+    passes = []
+    for first in range(0, shape[0], count):
+        size = min(count, shape[0] - first)
+        whole = size == count
+        passes.append(
+            _raw.ResourceSparseApplyKerasMomentum(
+                var=variable.handle,
+                accum=velocity.handle,
+                lr=scale,
+                grad=zeros if whole else zeros[:size],
+                indices=(rows if whole else rows[:size]) + first,
+                momentum=momentum,
+            )
+        )
+    return passes
 
 
 class FusedStep:

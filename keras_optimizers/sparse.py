@@ -4,14 +4,14 @@ To the bit what the dense gradient, with zeros in all other rows, would give: th
 evaluated with that zero for the rows that no batch touched, and at the touched rows with theirs.
 """
 
-from typing import Any, Callable, Dict
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
 from keras_optimizers import kernels
 from keras_optimizers.backend import Tensor, Variable
-from keras_optimizers.dense import DenseUpdate
+from keras_optimizers.dense import DenseUpdate, one_kernel
 from keras_optimizers.expressions import (
     ADD,
     DIVIDE,
@@ -32,6 +32,11 @@ from keras_optimizers.expressions import (
 _PACKET = kernels.PACKET
 
 
+# Elements: a temporary copy of a larger table costs more than its computation, because the memory
+# allocator returns so much memory to the system, which has to clear it again.
+IN_PLACE_FROM = 2**22
+
+
 class SparseUpdate(DenseUpdate):
     """As `DenseUpdate`, from a gradient that is `IndexedSlices`.
 
@@ -46,8 +51,9 @@ class SparseUpdate(DenseUpdate):
         slots: Dict[str, Variable],
         gradient: tf.IndexedSlices,
         constants: kernels.Constants,
+        exact: bool = True,
     ) -> None:
-        super().__init__(parameter, slots, gradient, constants)
+        super().__init__(parameter, slots, gradient, constants, exact)
         self._rows, self._row_gradients = kernels.distinct_rows(gradient)
         self._at_rows: Dict[Expression, Tensor] = {}
 
@@ -68,12 +74,14 @@ class SparseUpdate(DenseUpdate):
             operands = operands[::-1]  # either gives the same either way
         if operator in (ADD, SUBTRACT) and self._vanishes(operands[1]):
             table = self.tensor(operands[0])
-            if operator == ADD and not _is_nonnegative(operands[1]):
+            if self._exact and operator == ADD and not _is_nonnegative(operands[1]):
                 table = table + self._zero()  # -0.0 becomes 0.0, as with a dense gradient
             scatter = tf.tensor_scatter_nd_add if operator == ADD else tf.tensor_scatter_nd_sub
             return scatter(table, self._row_positions(), self.rows(operands[1]))
         if operator == MAXIMUM and self._vanishes(operands[1]):
-            table = tf.maximum(self.tensor(operands[0]), self._zero())
+            table = self.tensor(operands[0])
+            if self._exact or not _is_nonnegative(operands[1]):
+                table = tf.maximum(table, self._zero())
             return tf.tensor_scatter_nd_update(table, self._row_positions(), self.rows(formula))
         return FUNCTIONS[operator](*[self.tensor(operand) for operand in operands])
 
@@ -195,8 +203,25 @@ class SparseUpdate(DenseUpdate):
 
     # Writing.
 
-    def _both_in_one_kernel(self, changes: Any) -> None:
-        return None
+    def _both_in_one_kernel(self, changes: List[Tuple[Cell, Expression]]) -> Optional[tf.Operation]:
+        """Momentum over a large table in place; others have no kernel that takes rows."""
+        pair = one_kernel(changes)
+        if pair is None or pair.kernel is not kernels.add_momentum or not self._may_use_kernels:
+            return None
+        momentum, rate, step = pair.arguments
+        (slot, new_slot), (parameter, new_parameter) = changes
+        table = parameter.variable
+        if table.shape.num_elements() < IN_PLACE_FROM or not self._vanishes(step):
+            return None
+        # The touched rows are set apart, for the pass below takes all rows as untouched.
+        rows = [(slot, self.rows(new_slot)), (parameter, self.rows(new_parameter))]
+        with tf.control_dependencies([value for _, value in rows]):
+            passes = kernels.add_momentum_untouched(
+                table, slot.variable, self._scalar(momentum), self._scalar(rate)
+            )
+        with tf.control_dependencies(passes):
+            writes = [kernels.set_rows(cell.variable, self._rows, value) for cell, value in rows]
+            return tf.group(*writes)
 
     def _write(self, cell: Cell, value: Expression) -> tf.Operation:
         step = self._sparse_step(cell, value)

@@ -111,7 +111,11 @@ class BuildUpdates:
         sparse = isinstance(gradient, tf.IndexedSlices)
         with colocated_with(parameter):
             update = (SparseUpdate if sparse else DenseUpdate)(
-                parameter, self._slots[index], gradient, self._constants
+                parameter,
+                self._slots[index],
+                gradient,
+                self._constants,
+                exact=not self._optimizer.fused,
             )
             writes, to_assign = update.emit(*self._formulas(update, index))
         self.writes += writes

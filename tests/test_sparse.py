@@ -6,6 +6,7 @@ import tensorflow.compat.v1 as tf
 from tensorflow.python.keras import optimizers as upstream
 
 import keras_optimizers
+from keras_optimizers import kernels, sparse
 from tests.recorded.ordering import order_reads_before_writes
 from tests.training import CLASS_NAMES, CONFIGURATIONS, K, configured, same_bits, scalars_of
 
@@ -82,6 +83,21 @@ def test_a_sparse_gradient_gives_the_bits_of_the_dense_one(case, shape):
     expected = train_table(with_dense_gradients(cls)(**options), initial)
     K.clear_session()
     same_bits(expected, train_table(cls(**options), initial))
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("case", ["SGD plain", "SGD momentum"])
+def test_a_large_table_is_updated_in_place_to_the_same_bits(case, shape, monkeypatch):
+    monkeypatch.setattr(sparse, "IN_PLACE_FROM", 0)
+    monkeypatch.setattr(kernels, "_ELEMENTS_AT_ONCE", 20)
+    name, options = CASES[case]
+    initial = np.random.RandomState(0).normal(size=shape).astype("float32")
+    cls = getattr(keras_optimizers, name)
+    expected = train_table(with_dense_gradients(cls)(**options), initial)
+    K.clear_session()
+    same_bits(expected, train_table(cls(**options), initial))
+    kinds = {op.type for op in tf.get_default_graph().get_operations()}
+    assert "ResourceSparseApplyKerasMomentum" in kinds
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float64"])
