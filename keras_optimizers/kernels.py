@@ -3,7 +3,7 @@
 The only file that knows TensorFlow's raw training ops. All return ops without a value.
 """
 
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -210,6 +210,10 @@ def add_momentum_untouched(
     return passes
 
 
+# Elements from which fused RMSprop is faster than its formulas.
+_SCRATCH_FROM = 2**16
+
+
 class FusedStep:
     """TensorFlow's fused kernels for one parameter: the formulas, rounded in another order.
 
@@ -303,6 +307,55 @@ class FusedStep:
             epsilon=self._number(epsilon),
             grad=self.gradient,
         )
+
+    def rmsprop(
+        self, mean_square: Variable, learning_rate: Tensor, rho: Tensor, epsilon: float
+    ) -> Optional[tf.Operation]:
+        """RMSprop, which is Adam without a first moment; None where that gains nothing.
+
+        Adam's kernel has a first moment nonetheless: with beta_1 = 0 it is overwritten by the
+        gradient, in scratch memory of the parameter's size that is kept between the steps.
+        """
+        if self.parameter.shape.num_elements() < _SCRATCH_FROM:
+            return None
+        scratch, ready = self._finite_scratch()
+        with tf.control_dependencies([ready]):
+            return _raw.ResourceApplyAdam(
+                var=self.parameter.handle,
+                m=scratch,
+                v=mean_square.handle,
+                beta1_power=self._number(0.0),
+                beta2_power=self._number(0.0),
+                lr=learning_rate,
+                beta1=self._number(0.0),
+                beta2=rho,
+                epsilon=self._number(epsilon),
+                grad=self.gradient,
+            )
+
+    def _finite_scratch(self) -> Tuple[Tensor, tf.Operation]:
+        """A resource of the parameter's shape, and the op that makes sure it is finite.
+
+        It is in no collection: nobody has to initialize, save or restore it. What is in it does
+        not matter but for NaN and infinity, which a step with such a gradient leaves behind; a
+        parameter that is restored after such a step must not meet them again.
+        """
+        dtype, shape = self.parameter.dtype.base_dtype, self.parameter.shape
+        name = tf.get_default_graph().unique_name(f"{self.parameter.op.name}/scratch")
+        scratch = _raw.VarHandleOp(dtype=dtype, shape=shape, shared_name=name)
+
+        def is_finite() -> Tensor:
+            value = _raw.ReadVariableOp(resource=scratch, dtype=dtype)
+            return tf.math.is_finite(tf.nn.l2_loss(value))
+
+        def clear() -> Tensor:
+            write = _raw.AssignVariableOp(resource=scratch, value=tf.zeros(shape, dtype))
+            with tf.control_dependencies([write]):
+                return tf.constant(True)
+
+        exists = _raw.VarIsInitializedOp(resource=scratch)
+        finite = tf.cond(exists, is_finite, lambda: tf.constant(False))
+        return scratch, tf.cond(finite, lambda: tf.constant(True), clear).op
 
     def amsgrad(
         self,

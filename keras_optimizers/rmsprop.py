@@ -1,10 +1,11 @@
 """RMSProp."""
 
-from typing import Any, Dict, Optional, Tuple  # noqa: F401 (type comments)
+from typing import Any, Dict, List, Optional, Tuple
 
 from keras_optimizers.backend import Tensor
 from keras_optimizers.base import Optimizer
 from keras_optimizers.expressions import sqrt, square
+from keras_optimizers.kernels import FusedStep
 from keras_optimizers.step import Step
 
 
@@ -51,6 +52,14 @@ class RMSprop(Optimizer):
         root = sqrt(mean_square)
         parameter = parameter - c.learning_rate * gradient / (root + self.epsilon)
         return parameter, {"mean_square": mean_square}
+
+    def fused_rule(self, step: FusedStep, slots: Any, coefficients: Any) -> Optional[List[Any]]:
+        """One kernel for both, where the parameter is large."""
+        c = coefficients
+        write = None
+        if not step.is_sparse:
+            write = step.rmsprop(slots.mean_square, c.learning_rate, c.rho, self.epsilon)
+        return None if write is None else [write]
 
     def get_config(self):
         # type: () -> Dict[str, Any]
