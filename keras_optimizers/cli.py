@@ -8,6 +8,9 @@ from typing import List, Optional
 
 import keras_optimizers
 from keras_optimizers import backend
+from keras_optimizers.bench.command import EXAMPLES as BENCH_EXAMPLES
+from keras_optimizers.bench.command import add_arguments as add_bench_arguments
+from keras_optimizers.bench.command import run as run_bench
 
 _BAD_USAGE = 2
 
@@ -57,7 +60,26 @@ def _parser() -> argparse.ArgumentParser:
         "arguments", metavar="ARGS", nargs=argparse.REMAINDER, help="arguments of the script"
     )
     run.set_defaults(command=_run)
+    bench = commands.add_parser(
+        "bench",
+        help="measure the optimizers beside upstream's, OptimizerV2's and tf.train's",
+        description=(
+            "Measure a step of each optimizer, all peers in turn in one process: medians, half "
+            "the distance of the quartiles, ratios, and the share of the memory's bandwidth. "
+            "Prints tables in Markdown."
+        ),
+        epilog=BENCH_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_bench_arguments(bench)
+    bench.set_defaults(command=_bench)
     return parser
+
+
+def _bench(options: argparse.Namespace) -> int:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    backend.silence_deprecation_warnings()
+    return run_bench(options)
 
 
 def _run(options: argparse.Namespace) -> int:

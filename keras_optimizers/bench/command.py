@@ -1,0 +1,146 @@
+"""The `keras-optimizers bench` command."""
+
+import argparse
+import json
+import os
+import platform
+import sys
+import time
+from typing import Any, Callable, Dict
+
+import tensorflow.compat.v1 as tf
+
+import keras_optimizers
+from keras_optimizers.bench import extras, peers, report
+from keras_optimizers.bench.cases import CASES
+from keras_optimizers.bench.measure import measure_case
+
+EXTRAS = ("start", "state", "memory", "vocabulary", "fit")
+EXAMPLES = """\
+examples:
+  keras-optimizers bench                                 steps of every case, all but XLA: minutes
+  keras-optimizers bench --case large --optimizer Adam
+  keras-optimizers bench --case small --extra start --json bench.json --plot bench.png
+  keras-optimizers bench --all --xla                     all that there is: half an hour
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's options."""
+    parser.add_argument(
+        "--case", action="append", choices=list(CASES), help="a shape of work (default: all)"
+    )
+    parser.add_argument(
+        "--optimizer",
+        action="append",
+        choices=list(peers.OPTIMIZERS),
+        help="an optimizer (default: all)",
+    )
+    parser.add_argument(
+        "--extra",
+        action="append",
+        choices=EXTRAS,
+        help="measure something else, too: start-up, reading and writing state, temporary memory, "
+        "lookups by vocabulary, model.fit; without --case only that",
+    )
+    parser.add_argument("--all", action="store_true", help="every case and every extra")
+    parser.add_argument(
+        "--xla", action="store_true", help="upstream under XLA, too (slow to build)"
+    )
+    parser.add_argument("--rounds", type=_positive, help="timed rounds (default: by case)")
+    parser.add_argument("--json", metavar="FILE", help="write the results to FILE as JSON")
+    parser.add_argument("--plot", metavar="FILE", help="draw the ratios into FILE (png, svg, pdf)")
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1 on, not {text!r}")
+    return int(text)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure, print the tables, write what is asked for."""
+    for path in (options.json, options.plot):
+        folder = os.path.dirname(os.path.abspath(path or "."))
+        if path and not os.path.isdir(folder):
+            print(f"keras-optimizers: there is no folder {folder!r} for {path!r}", file=sys.stderr)
+            return 2
+    results = measure(options)
+    print(report.markdown(results))
+    if options.json:
+        with open(options.json, "w") as file:
+            json.dump(results, file, indent=1)
+    if options.plot:
+        try:
+            report.plot(results, options.plot)
+        except ImportError as error:
+            print(f"keras-optimizers: {error}", file=sys.stderr)
+            return 2
+    return 0
+
+
+def measure(options: argparse.Namespace) -> Dict[str, Any]:
+    """All that `options` ask for, as what JSON can hold."""
+    tf.logging.set_verbosity(tf.logging.ERROR)
+    chosen = [peer for peer in peers.PEERS if options.xla or peer != peers.XLA]
+    optimizers = options.optimizer or list(peers.OPTIMIZERS)
+    wanted = list(EXTRAS) if options.all else options.extra or []
+    cases = options.case or ([] if wanted and not options.all else list(CASES))
+    results: Dict[str, Any] = {
+        "version": keras_optimizers.__version__,
+        "tensorflow": tf.VERSION,
+        "machine": {
+            "processor": platform.processor() or platform.machine(),
+            "cores": os.cpu_count(),
+        },
+        "peers": chosen,
+        "cases": {},
+        "extras": {},
+    }
+    show = _Progress()
+    for name in cases:
+        results["cases"][name] = []
+        for optimizer in optimizers:
+            tick = show.part(f"{name}: {optimizer}")
+            records = measure_case(CASES[name], [optimizer], chosen, options.rounds, tick)
+            results["cases"][name] += records
+    makers: Dict[str, Callable[[Callable[[], None]], Any]] = {
+        "start": lambda tick: extras.measure_start(optimizers, chosen, tick),
+        "state": lambda tick: extras.measure_state(chosen, tick),
+        "memory": lambda tick: extras.measure_memory(optimizers, chosen, tick),
+        "vocabulary": lambda tick: extras.measure_vocabulary(optimizers, chosen, tick),
+        "fit": lambda tick: extras.measure_fit(optimizers, chosen, tick),
+    }
+    for name in wanted:
+        results["extras"][name] = makers[name](show.part(name))
+    show.done()
+    return results
+
+
+class _Progress:
+    """One line on a terminal that says what is being measured, and for how long."""
+
+    def __init__(self) -> None:
+        self._shown = sys.stderr.isatty()
+        self._started = time.time()
+
+    def part(self, title: str) -> Callable[[], None]:
+        """A function to call on each advance in the part `title`."""
+        count = [0]
+
+        def tick() -> None:
+            count[0] += 1
+            if self._shown:
+                seconds = time.time() - self._started
+                dots = "." * (count[0] % 40)
+                print(
+                    f"\r\033[K{seconds:4.0f} s  {title} {dots}", end="", file=sys.stderr, flush=True
+                )
+
+        tick()
+        return tick
+
+    def done(self) -> None:
+        """Leave a clean line."""
+        if self._shown:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)

@@ -1,0 +1,170 @@
+"""What was measured, as tables in Markdown and as a picture."""
+
+from typing import Any, Dict, List, Sequence
+
+from keras_optimizers.bench import peers
+from keras_optimizers.bench.cases import CASES
+
+Record = Dict[str, Any]
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = ["| " + " | ".join(header) + " |", "| " + " | ".join("---" for _ in header) + " |"]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
+
+
+def _time(timing: Any) -> str:
+    if timing is None:
+        return "–"
+    spread = (timing["upper"] - timing["lower"]) / 2
+    return f"{_number(timing['median'])} ± {_number(spread)}"
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def _ratio(record: Record, ours: str, theirs: Sequence[str]) -> str:
+    """How many times as fast `ours` is as the fastest of `theirs`."""
+    times = record["milliseconds"]
+    others = [times[peer]["median"] for peer in theirs if peer in times]
+    if ours not in times or not others:
+        return "–"
+    return f"{min(others) / times[ours]['median']:.2f}"
+
+
+def _steps(records: Sequence[Record], chosen: Sequence[str]) -> str:
+    """Milliseconds a step, and the ratios."""
+    share = any("bandwidth_share" in record for record in records)
+    header = ["optimizer", *(f"{peer}, ms" for peer in chosen)]
+    header += ["exact : upstream", "fused : OptimizerV2", "fused : fastest peer"]
+    header += ["bandwidth, exact", "bandwidth, fused"] if share else []
+    rows = []
+    for record in records:
+        row = [record["optimizer"], *(_time(record["milliseconds"].get(p)) for p in chosen)]
+        row.append(_ratio(record, peers.EXACT, [peers.UPSTREAM]))
+        row.append(_ratio(record, peers.FUSED, [peers.OPTIMIZER_V2]))
+        row.append(_ratio(record, peers.FUSED, [peers.OPTIMIZER_V2, peers.TF_TRAIN]))
+        if share:
+            shares = record.get("bandwidth_share", {})
+            row += [f"{shares[p]:.2f}" if p in shares else "–" for p in peers.OURS]
+        rows.append(row)
+    return _table(header, rows)
+
+
+def _start(records: Sequence[Record], chosen: Sequence[str]) -> str:
+    header = ["tensors", "optimizer"]
+    for title in ("ops", "build, s", "first step, s"):
+        header += [f"{peer}: {title}" for peer in chosen]
+    rows = []
+    for record in records:
+        row = [str(record["tensors"]), record["optimizer"]]
+        for key in ("graph_ops", "build_seconds", "first_step_seconds"):
+            values = record[key]
+            row += [
+                "–"
+                if p not in values
+                else f"{values[p]:,}"
+                if key == "graph_ops"
+                else _number(values[p])
+                for p in chosen
+            ]
+        rows.append(row)
+    return _table(header, rows)
+
+
+def _by_peer(records: Sequence[Record], chosen: Sequence[str], key: str, *first: str) -> str:
+    rows = []
+    for record in records:
+        values = record[key]
+        cells = [
+            "–"
+            if p not in values
+            else _time(values[p])
+            if isinstance(values[p], dict)
+            else _number(values[p])
+            for p in chosen
+        ]
+        rows.append(
+            [
+                f"{record[name]:,}" if isinstance(record[name], int) else str(record[name])
+                for name in first
+            ]
+            + cells
+        )
+    return _table([*first, *chosen], rows)
+
+
+def markdown(results: Record) -> str:
+    """All that was measured, as Markdown."""
+    chosen = results["peers"]
+    parts: List[str] = []
+    for name, records in results["cases"].items():
+        parts += [f"### {CASES[name].title}", _steps(records, chosen)]
+        speeds = [r["bandwidth_gigabytes_per_second"] for r in records if "bandwidth_share" in r]
+        if speeds:
+            parts.append(
+                f"The plain loop in place moved {min(speeds):.0f} to {max(speeds):.0f} GB/s."
+            )
+    extras = results["extras"]
+    if "start" in extras:
+        parts += ["### Graph and start", _start(extras["start"], chosen)]
+    if "state" in extras:
+        title = "### get_weights and set_weights of 2,000 slots, ms"
+        parts += [title, _by_peer(extras["state"], chosen, "milliseconds", "call")]
+    if "memory" in extras:
+        title = "### Temporary memory of a step of 25 M parameters (100 MB), peak, MB"
+        parts += [title, _by_peer(extras["memory"], chosen, "peak_megabytes", "optimizer")]
+    if "vocabulary" in extras:
+        title = "### A lookup's update by rows of the table, ms"
+        table = _by_peer(extras["vocabulary"], chosen, "milliseconds", "rows", "optimizer")
+        parts += [title, table]
+    if "fit" in extras:
+        title = "### An epoch of model.fit, 8 batches of a text model, ms"
+        parts += [title, _by_peer(extras["fit"], chosen, "milliseconds", "optimizer")]
+    return "\n\n".join(parts) + "\n"
+
+
+def plot(results: Record, path: str) -> None:
+    """Bars of speed relative to upstream, a panel a case, written to `path`.
+
+    Raises:
+        ImportError: Without matplotlib; the text says how to install it.
+    """
+    try:
+        import matplotlib
+    except ImportError as error:
+        raise ImportError(
+            "Plots need matplotlib, which is not installed: pip install 'keras-optimizers[plots]'"
+        ) from error
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    cases = results["cases"]
+    figure, axes = pyplot.subplots(
+        len(cases), 1, figsize=(11, 2.8 * len(cases)), squeeze=False, constrained_layout=True
+    )
+    shown = [peer for peer in results["peers"] if peer != peers.UPSTREAM]
+    for axis, (name, records) in zip(axes[:, 0], cases.items()):
+        width = 0.8 / len(shown)
+        for index, peer in enumerate(shown):
+            pairs = [
+                (place, record["milliseconds"])
+                for place, record in enumerate(records)
+                if peer in record["milliseconds"] and peers.UPSTREAM in record["milliseconds"]
+            ]
+            axis.bar(
+                [place + (index - (len(shown) - 1) / 2) * width for place, _ in pairs],
+                [times[peers.UPSTREAM]["median"] / times[peer]["median"] for _, times in pairs],
+                width,
+                label=peer,
+            )
+        axis.axhline(1, color="black", linewidth=0.8)
+        axis.set_yscale("log")
+        axis.set_ylabel("times as fast")
+        axis.set_xticks(range(len(records)))
+        axis.set_xticklabels([record["optimizer"] for record in records])
+        axis.set_title(f"{CASES[name].title} (upstream = 1)", fontsize=10)
+    axes[0, 0].legend(ncol=len(shown), fontsize=8)
+    figure.savefig(path, dpi=110)
+    pyplot.close(figure)
