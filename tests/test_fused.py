@@ -42,7 +42,7 @@ def build(name, fused, dtype="float32", constraint=None):
 
 
 def largest_step_difference(name, dtype="float32", constraint=None, steps=15):
-    """In units in the last place of the larger of parameter and step, over steps from one state."""
+    """In units in the last place of the parameter, or of the largest step where that is more."""
     random = np.random.RandomState(1)
     exact, exact_variables, feeds, updates = build(name, False, dtype, constraint)
     fused, fused_variables, fused_feeds, fused_updates = build(name, True, dtype, constraint)
@@ -57,7 +57,8 @@ def largest_step_difference(name, dtype="float32", constraint=None, steps=15):
         K.set_value(fused.iterations, K.get_value(exact.iterations))
         after, other = session.run([exact_variables, fused_variables])
         for start, one, two in zip(before, after, other):
-            unit = np.spacing(np.maximum(np.abs(start), np.abs(one)).astype(dtype))
+            scale = np.maximum(np.maximum(np.abs(start), np.abs(one)), np.abs(one - start).max())
+            unit = np.spacing(scale.astype(dtype))
             worst = max(worst, float(np.max(np.abs(one - two) / unit)))
     return worst
 
@@ -70,7 +71,7 @@ def test_a_step_is_within_a_few_units_in_the_last_place(name):
 @pytest.mark.parametrize("name", CLASS_NAMES)
 def test_with_a_constraint_too(name):
     # Steps from zero, where the constraint leaves parameters, show the rounding of the step alone.
-    assert largest_step_difference(name, constraint=tf.keras.constraints.NonNeg()) <= 16
+    assert largest_step_difference(name, constraint=tf.keras.constraints.NonNeg()) <= 12
 
 
 @pytest.mark.parametrize("name", CLASS_NAMES)

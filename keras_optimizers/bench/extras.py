@@ -69,7 +69,7 @@ class _State:
 
 
 def measure_state(chosen: Sequence[str], tick: Tick, rounds: int = 5) -> List[Record]:
-    """Milliseconds of `get_weights` and `set_weights` with 2,000 slots (Adamax of 1,000 tensors)."""
+    """Milliseconds of `get_weights` and `set_weights` with 2,000 slots: Adamax, 1,000 tensors."""
     records = []
     with_state = [p for p in chosen if p in (peers.UPSTREAM, peers.OPTIMIZER_V2, *peers.OURS)]
     for call, write in (("get_weights", False), ("set_weights", True)):

@@ -15,7 +15,7 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _time(timing: Any) -> str:
     if timing is None:
-        return "–"
+        return "-"
     spread = (timing["upper"] - timing["lower"]) / 2
     return f"{_number(timing['median'])} ± {_number(spread)}"
 
@@ -29,7 +29,7 @@ def _ratio(record: Record, ours: str, theirs: Sequence[str]) -> str:
     times = record["milliseconds"]
     others = [times[peer]["median"] for peer in theirs if peer in times]
     if ours not in times or not others:
-        return "–"
+        return "-"
     return f"{min(others) / times[ours]['median']:.2f}"
 
 
@@ -47,7 +47,7 @@ def _steps(records: Sequence[Record], chosen: Sequence[str]) -> str:
         row.append(_ratio(record, peers.FUSED, [peers.OPTIMIZER_V2, peers.TF_TRAIN]))
         if share:
             shares = record.get("bandwidth_share", {})
-            row += [f"{shares[p]:.2f}" if p in shares else "–" for p in peers.OURS]
+            row += [f"{shares[p]:.2f}" if p in shares else "-" for p in peers.OURS]
         rows.append(row)
     return _table(header, rows)
 
@@ -62,7 +62,7 @@ def _start(records: Sequence[Record], chosen: Sequence[str]) -> str:
         for key in ("graph_ops", "build_seconds", "first_step_seconds"):
             values = record[key]
             row += [
-                "–"
+                "-"
                 if p not in values
                 else f"{values[p]:,}"
                 if key == "graph_ops"
@@ -78,7 +78,7 @@ def _by_peer(records: Sequence[Record], chosen: Sequence[str], key: str, *first:
     for record in records:
         values = record[key]
         cells = [
-            "–"
+            "-"
             if p not in values
             else _time(values[p])
             if isinstance(values[p], dict)
@@ -103,9 +103,8 @@ def markdown(results: Record) -> str:
         parts += [f"### {CASES[name].title}", _steps(records, chosen)]
         speeds = [r["bandwidth_gigabytes_per_second"] for r in records if "bandwidth_share" in r]
         if speeds:
-            parts.append(
-                f"The plain loop in place moved {min(speeds):.0f} to {max(speeds):.0f} GB/s."
-            )
+            slowest, fastest = min(speeds), max(speeds)
+            parts.append(f"The plain loop in place moved {slowest:.0f} to {fastest:.0f} GB/s.")
     extras = results["extras"]
     if "start" in extras:
         parts += ["### Graph and start", _start(extras["start"], chosen)]
