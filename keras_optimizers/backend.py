@@ -83,6 +83,12 @@ def may_be_on_gpu(placed: Variable) -> bool:
     return kind == "GPU"
 
 
+def read_tensor(value: Any) -> Tensor:
+    """`value` as a tensor; of a resource variable the read that it was made with, no new op."""
+    existing = getattr(value, "_graph_element", None)  # private: what `session.run` fetches
+    return tf.convert_to_tensor(value) if existing is None else existing
+
+
 def is_variable(value: Any) -> bool:
     """Whether `value` is a TensorFlow variable, that is, can be assigned to."""
     return hasattr(value, "assign") and hasattr(value, "initializer")

@@ -64,7 +64,10 @@ class Optimizer(backend.HostOptimizer):
     # What makes an optimizer: its own file overrides these.
 
     def step_coefficients(self, step: Step) -> Dict[str, Tensor]:
-        """The scalars that `update_rule` needs, computed once a step for all parameters."""
+        """The scalars that `update_rule` needs, computed once a step for all parameters.
+
+        Ops among them are checks: nothing is written before they have passed.
+        """
         raise NotImplementedError
 
     def update_rule(
@@ -164,7 +167,8 @@ class Optimizer(backend.HostOptimizer):
         coefficients = self._coefficients_by_dtype(step, params)
         weights, slots = self._create_slots(params, shapes)
         # Nothing is written before the loss and all gradients have read what they need.
-        with tf.control_dependencies(_tensors([loss, found])):
+        checks = [value for own in coefficients.values() for value in _operations(own)]
+        with tf.control_dependencies(_tensors([loss, found]) + checks):
             everything_read = tf.group(name="everything_read")
         with tf.control_dependencies([everything_read]):
             build = BuildUpdates(self, params, found, slots, coefficients)
@@ -313,6 +317,10 @@ def _check_fused(value: Any) -> bool:
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"Expected fused to be True or False, received: {value!r}")
     return bool(value)
+
+
+def _operations(coefficients: Any) -> List[tf.Operation]:
+    return [value for value in vars(coefficients).values() if isinstance(value, tf.Operation)]
 
 
 def _tensors(structure: Any) -> List[Any]:

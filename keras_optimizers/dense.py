@@ -21,6 +21,9 @@ from keras_optimizers.expressions import (
     Scalar,
 )
 
+# Elements from which a variable made for one kernel costs less than the passes it saves.
+_TEMPORARY_FROM = 2**16
+
 
 class DenseUpdate:
     """Turns the formulas of one parameter's update into ops.
@@ -183,17 +186,10 @@ class DenseUpdate:
         """Add `value` to what is in the variable of `cell`, or subtract it."""
         variable = cell.variable
         ratio = _over_root(value)
-        if operator == SUBTRACT and ratio is not None and ratio.under_root in self._written:
-            slot, written = self._written[ratio.under_root]
-            numerator = self.tensor(ratio.numerator)
-            with tf.control_dependencies([written]):
-                return kernels.subtract_over_root(
-                    variable,
-                    self._scalar(ratio.scale),
-                    numerator,
-                    slot,
-                    self._scalar(ratio.epsilon),
-                )
+        if operator == SUBTRACT and ratio is not None:
+            write = self._subtract_ratio(variable, ratio)
+            if write is not None:
+                return write
         scaled = _scaled(value)
         if not self._exact and scaled is None:
             scaled = _scaled_quotient(value)
@@ -204,8 +200,25 @@ class DenseUpdate:
             else:
                 alpha = self._scalar(scale)
             return kernels.subtract_scaled(variable, alpha, self.tensor(factor))
-        write = kernels.add if operator == ADD else kernels.subtract
-        return write(variable, self.tensor(value))
+        add = kernels.add if operator == ADD else kernels.subtract
+        return add(variable, self.tensor(value))
+
+    def _subtract_ratio(self, variable: Variable, ratio: "_Ratio") -> Optional[tf.Operation]:
+        """Subtract by the kernel that takes what is under the root from a variable."""
+        scale, epsilon = self._scalar(ratio.scale), self._scalar(ratio.epsilon)
+        if ratio.under_root in self._written:
+            slot, written = self._written[ratio.under_root]
+            numerator = self.tensor(ratio.numerator)
+            with tf.control_dependencies([written]):
+                return kernels.subtract_over_root(variable, scale, numerator, slot.handle, epsilon)
+        if variable.shape.num_elements() < _TEMPORARY_FROM:
+            return None
+        numerator = self.tensor(ratio.numerator)
+        slot, written = kernels.temporary(self.tensor(ratio.under_root))
+        with tf.control_dependencies([written]):
+            write = kernels.subtract_over_root(variable, scale, numerator, slot, epsilon)
+        with tf.control_dependencies([write]):
+            return kernels.free(slot)
 
 
 # What a formula is.

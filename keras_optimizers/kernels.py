@@ -131,17 +131,35 @@ def subtract_scaled(variable: Variable, scale: Tensor, value: Tensor) -> tf.Oper
 
 
 def subtract_over_root(
-    variable: Variable, scale: Tensor, numerator: Tensor, slot: Variable, epsilon: Tensor
+    variable: Variable, scale: Tensor, numerator: Tensor, slot: Tensor, epsilon: Tensor
 ) -> tf.Operation:
-    """`variable -= scale * numerator / (sqrt(slot) + epsilon)`."""
+    """`variable -= scale * numerator / (sqrt(slot) + epsilon)`; `slot` is a variable's handle."""
     return _raw.ResourceApplyAdagradV2(
         var=variable.handle,
-        accum=slot.handle,
+        accum=slot,
         lr=scale,
         epsilon=epsilon,
         grad=numerator,
         update_slots=False,
     )
+
+
+# TensorFlow's name for resources of which every run makes a new one, that no other run can see.
+_ANONYMOUS = "cd2c89b7-88b7-44c8-ad83-06c2a9158347"
+
+
+def temporary(value: Tensor) -> Tuple[Tensor, tf.Operation]:
+    """The handle of a variable of this run alone, and the op that gives it `value`.
+
+    It takes over the memory of `value`. It is to be freed when it has been used.
+    """
+    handle = _raw.VarHandleOp(dtype=value.dtype, shape=value.shape, shared_name=_ANONYMOUS)
+    return handle, _raw.AssignVariableOp(resource=handle, value=value)
+
+
+def free(handle: Tensor) -> tf.Operation:
+    """Free a temporary variable."""
+    return _raw.DestroyResourceOp(resource=handle)
 
 
 def add_square_and_subtract_over_root(
@@ -410,5 +428,5 @@ class FusedStep:
         """`parameter -= scale * gradient / (sqrt(slot) + epsilon)`, once `after` has run."""
         with tf.control_dependencies([after]):
             return subtract_over_root(
-                self.parameter, scale, self.gradient, slot, self._number(epsilon)
+                self.parameter, scale, self.gradient, slot.handle, self._number(epsilon)
             )

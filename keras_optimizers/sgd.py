@@ -11,6 +11,11 @@ from keras_optimizers.base import Optimizer
 from keras_optimizers.kernels import FusedStep
 from keras_optimizers.step import Step
 
+_NO_VELOCITY = (
+    "SGD(fused=True) was made with momentum=0 and keeps no velocity, but `momentum` has been set "
+    "since. Make the optimizer with the momentum, or without `fused`."
+)
+
 
 class SGD(Optimizer):
     """Stochastic gradient descent, with momentum, Nesterov momentum and learning rate decay.
@@ -46,14 +51,11 @@ class SGD(Optimizer):
     def step_coefficients(self, step: Step) -> Dict[str, Tensor]:
         """The learning rate of this step, and the momentum."""
         momentum = step["momentum"]
-        if not self.slot_roles:
-            text = (
-                "SGD(fused=True) was made with momentum=0 and keeps no velocity, but `momentum` "
-                "has been set since. Make the optimizer with the momentum, or without `fused`."
-            )
-            with tf.control_dependencies([tf.debugging.Assert(tf.equal(momentum, 0), [text])]):
-                return {"learning_rate": tf.identity(step.learning_rate)}
-        return {"learning_rate": step.learning_rate, "momentum": momentum}
+        if self.slot_roles:
+            return {"learning_rate": step.learning_rate, "momentum": momentum}
+        still_zero = tf.equal(momentum, tf.cast(self.momentum.initial_value, momentum.dtype))
+        check = tf.raw_ops.Assert(condition=still_zero, data=[_NO_VELOCITY])
+        return {"learning_rate": step.learning_rate, "check": check}
 
     def update_rule(
         self, parameter: Tensor, gradient: Tensor, slots: Any, coefficients: Any

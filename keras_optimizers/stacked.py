@@ -93,8 +93,8 @@ class StackedUpdate:
         if any(isinstance(node, Known) for node in nodes):
             return False
         changes = [(self.slots[role], value) for role, value in new_slots.items()]
-        if one_kernel([*changes, (self.parameter, new_parameter)]) is not None:
-            return False  # which is faster still
+        if not changes or one_kernel([*changes, (self.parameter, new_parameter)]) is not None:
+            return False  # one op a parameter, which is faster still
         roots = any(node.operator == ROOT for node in nodes)
         first = self._variables[self.parameter][0]
         return not (self._exact and roots and kernels.has_remainder(first.shape, first.dtype))

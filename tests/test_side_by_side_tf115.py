@@ -282,3 +282,26 @@ def test_gradients_far_from_one_give_the_same_bits(class_name):
             step([gradients])
         results.append(K.batch_get_value(params) + optimizer.get_weights())
     same_bits(*results)
+
+
+@pytest.mark.parametrize("class_name", CLASS_NAMES)
+def test_large_parameters_get_the_same_bits(class_name):
+    """Larger than what any kernel takes small ones for; sizes with and without a remainder."""
+
+    def train(optimizer):
+        random = np.random.RandomState(0)
+        shapes = [(300, 301), (256, 257)]
+        initial = [random.normal(size=shape).astype("float32") for shape in shapes]
+        variables, feeds, loss = fed_gradients(initial)
+        updates = optimizer.get_updates(loss, variables)
+        updates = [tf.assign(*u) if isinstance(u, tuple) else u for u in updates]
+        if type(optimizer).__module__ == upstream.__name__:
+            order_reads_before_writes(scalars_of(optimizer))
+        for _ in range(4):
+            gradients = [random.normal(size=shape) for shape in shapes]
+            K.get_session().run(updates, dict(zip(feeds, gradients)))
+        return K.get_session().run(variables) + optimizer.get_weights()
+
+    expected = train(configured(class_name, upstream))
+    K.clear_session()
+    same_bits(expected, train(configured(class_name)))

@@ -14,6 +14,8 @@ Record = Dict[str, Any]
 Tick = Callable[[], None]
 
 _STATE_TENSORS = 1000
+# Examples of the text model's epoch.
+_EPOCH = 512
 
 
 def measure_start(optimizers: Sequence[str], chosen: Sequence[str], tick: Tick) -> List[Record]:
@@ -136,8 +138,8 @@ class _Training:
     def __init__(self, peer: str, name: str) -> None:
         self._graph = tf.Graph()
         random = np.random.RandomState(0)
-        self._words = random.randint(0, 20000, size=(512, 20))
-        self._labels = random.randint(0, 2, size=(512, 1))
+        self._words = random.randint(0, 20000, size=(_EPOCH, 20))
+        self._labels = random.randint(0, 2, size=(_EPOCH, 1))
         with self._graph.as_default():
             self._session = tf.Session()
             tf.keras.backend.set_session(self._session)

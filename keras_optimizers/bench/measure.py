@@ -31,7 +31,7 @@ class Built:
             placeholders, given, held = [], [], []
             for gradient in gradients:
                 values, rows = gradient if case.batch else (gradient, None)
-                if values.size <= 1024:
+                if rows is None and values.size <= 1024:
                     given.append(tf.constant(values))
                     continue
                 holder = tf.placeholder(tf.float32, values.shape)

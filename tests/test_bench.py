@@ -1,0 +1,78 @@
+"""The `bench` command, on real steps of small size."""
+
+import json
+
+import pytest
+
+from keras_optimizers.bench import cases, extras, report
+from keras_optimizers.cli import main
+
+
+@pytest.fixture(autouse=True)
+def small_cases(monkeypatch):
+    one = cases.CASES["small"]._replace(shapes=[(4, 4)] * 4)
+    large = cases.CASES["large"]._replace(shapes=[(8, 8)] * 2)
+    table = cases.CASES["embedding"]._replace(shapes=[(50, 4)], batch=8)
+    smaller = {"small": one, "large": large, "embedding": table}
+    for name, case in smaller.items():
+        monkeypatch.setitem(cases.CASES, name, case)
+    monkeypatch.setattr(extras, "_STATE_TENSORS", 3)
+    monkeypatch.setattr(extras, "VOCABULARIES", (20, 40))
+    monkeypatch.setattr(extras, "vocabulary_case", lambda rows: table._replace(shapes=[(rows, 4)]))
+    monkeypatch.setattr(extras, "_EPOCH", 64)
+
+
+def test_steps_are_measured_side_by_side_and_written(tmp_path, capsys):
+    out, picture = tmp_path / "out.json", tmp_path / "out.png"
+    arguments = ["bench", "--case", "small", "--case", "embedding", "--rounds", "2"]
+    arguments += ["--optimizer", "Adam", "--optimizer", "Nadam"]
+    assert main(arguments + ["--json", str(out), "--plot", str(picture)]) == 0
+    results = json.loads(out.read_text())
+    assert list(results["cases"]) == ["small", "embedding"]
+    adam, nadam = results["cases"]["small"]
+    assert set(adam["milliseconds"]) == {"upstream", "OptimizerV2", "tf.train", "exact", "fused"}
+    assert "tf.train" not in nadam["milliseconds"]  # which has no Nadam
+    for timing in adam["milliseconds"].values():
+        assert 0 < timing["lower"] <= timing["median"] <= timing["upper"]
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    printed = capsys.readouterr().out
+    assert "| Adam |" in printed and "exact : upstream" in printed
+
+
+@pytest.mark.slow
+def test_every_extra_is_measured(tmp_path, capsys):
+    out = tmp_path / "out.json"
+    arguments = ["bench", "--optimizer", "Adagrad", "--json", str(out)]
+    for extra in ("state", "memory", "vocabulary", "fit", "start"):
+        arguments += ["--extra", extra]
+    assert main(arguments) == 0
+    results = json.loads(out.read_text())
+    assert not results["cases"]
+    assert [record["call"] for record in results["extras"]["state"]] == [
+        "get_weights",
+        "set_weights",
+    ]
+    assert results["extras"]["memory"][0]["peak_megabytes"]["upstream"] > 0
+    assert {record["rows"] for record in results["extras"]["vocabulary"]} == {20, 40}
+    assert "### Graph and start" in capsys.readouterr().out
+
+
+def test_a_ratio_is_of_medians_and_above_one_where_ours_is_faster():
+    times = {"upstream": {"median": 6.0}, "exact": {"median": 2.0}}
+    assert report._ratio({"milliseconds": times}, "exact", ["upstream"]) == "3.00"
+    assert report._ratio({"milliseconds": times}, "fused", ["upstream"]) == "-"
+
+
+@pytest.mark.parametrize(
+    "wrong", [["--case", "huge"], ["--rounds", "0"], ["--optimizer", "Lion"], ["--extra", "luck"]]
+)
+def test_bad_usage_exits_with_two(wrong, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["bench"] + wrong)
+    assert stop.value.code == 2
+    assert wrong[1] in capsys.readouterr().err
+
+
+def test_a_folder_that_is_not_there_is_said_before_measuring(capsys):
+    assert main(["bench", "--json", "/not/there/out.json"]) == 2
+    assert "there is no folder '/not/there'" in capsys.readouterr().err

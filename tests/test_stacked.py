@@ -1,0 +1,95 @@
+"""Small parameters of one shape are updated as one stack, to the bits of one by one."""
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+
+import keras_optimizers
+from keras_optimizers import stacked
+from tests.training import CLASS_NAMES, K, configured, fed_gradients, same_bits
+
+# Several stacks, one shape whose size has a remainder, and some left alone.
+SHAPES = [(4, 8)] * 5 + [(8,)] * 3 + [(16,)] * 2 + [()] * 3 + [(3, 5)] * 4 + [(2, 3)]
+
+
+def train(optimizer, dtype="float32", steps=6):
+    """All values after each step on fed gradients, zeros and both signs among them."""
+    random = np.random.RandomState(0)
+    initial = [np.asarray(random.normal(size=shape)).astype(dtype) for shape in SHAPES]
+    variables, feeds, loss = fed_gradients(initial)
+    updates = optimizer.get_updates(loss, variables)
+    session, values = K.get_session(), []
+    for _ in range(steps):
+        gradients = [random.normal(size=s) * random.randint(-1, 2, size=s) for s in SHAPES]
+        session.run(updates, dict(zip(feeds, gradients)))
+        values += session.run(variables) + optimizer.get_weights()
+    return values
+
+
+def kinds():
+    return {op.type for op in tf.get_default_graph().get_operations()}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "float64"])
+@pytest.mark.parametrize("class_name", CLASS_NAMES)
+def test_a_stack_gives_the_bits_of_one_by_one(class_name, dtype, monkeypatch):
+    together = train(configured(class_name), dtype)
+    one_kernel_is_faster = class_name == "Adagrad"
+    assert ("Unpack" in kinds()) is not one_kernel_is_faster
+    K.clear_session()
+    monkeypatch.setattr(stacked, "_FEWEST", 1000)
+    alone = train(configured(class_name), dtype)
+    assert "Unpack" not in kinds()
+    same_bits(alone, together)
+
+
+@pytest.mark.parametrize("clipping", [{"clipnorm": 0.5}, {"global_clipnorm": 0.5}])
+def test_clipped_gradients_too(clipping, monkeypatch):
+    together = train(configured("Nadam", **clipping))
+    K.clear_session()
+    monkeypatch.setattr(stacked, "_FEWEST", 1000)
+    same_bits(train(configured("Nadam", **clipping)), together)
+
+
+def test_stacks_are_bounded(monkeypatch):
+    monkeypatch.setattr(stacked, "_LARGEST_STACK", 4 * 32)
+    together = train(configured("Adam"))
+    K.clear_session()
+    monkeypatch.setattr(stacked, "_FEWEST", 1000)
+    same_bits(train(configured("Adam")), together)
+
+
+class NormalizedGradient(keras_optimizers.Optimizer):
+    """A rule that looks at a whole tensor at a time."""
+
+    slot_roles = ("last",)
+
+    def __init__(self, lr=0.1, **kwargs):
+        super(NormalizedGradient, self).__init__(**kwargs)
+        self._create_scalars(iterations=0, lr=lr)
+
+    def step_coefficients(self, step):
+        return {"learning_rate": step["lr"]}
+
+    def update_rule(self, parameter, gradient, slots, coefficients):
+        step = gradient / (tf.norm(gradient) + 1e-6) + 0.5 * slots.last
+        return parameter - coefficients.learning_rate * step, {"last": step}
+
+
+def test_a_rule_that_looks_at_whole_tensors_gets_them_one_by_one():
+    variables, feeds, loss = fed_gradients([np.zeros(4, "float32") for _ in range(4)])
+    updates = NormalizedGradient(lr=1.0).get_updates(loss, variables)
+    scales = [1.0, 10.0, 100.0, 1000.0]
+    session = K.get_session()
+    session.run(updates, {feed: np.full(4, scale) for feed, scale in zip(feeds, scales)})
+    for value in session.run(variables):
+        np.testing.assert_allclose(value, np.full(4, -0.5), rtol=1e-5)
+
+
+def test_constraints_and_ref_variables_are_left_alone():
+    constraint = tf.keras.constraints.UnitNorm()
+    variables, _, loss = fed_gradients([np.ones((4, 8), "float32")] * 4, constraint)
+    configured("Adam").get_updates(loss, variables)
+    refs = [tf.Variable(np.ones((4, 8), "float32"), use_resource=False) for _ in range(4)]
+    configured("Adam").get_updates(tf.add_n([tf.reduce_sum(ref) for ref in refs]), refs)
+    assert "Unpack" not in kinds()
