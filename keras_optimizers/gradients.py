@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from keras_optimizers.backend import Tensor, Variable, is_variable
+from keras_optimizers.kernels import distinct_rows
 
 _NO_GRADIENT = (
     "An operation has `None` for gradient. Please make sure that all of your ops have a gradient "
@@ -131,13 +132,22 @@ def _clip_global_norm(gradients: List[Tensor], norm: float) -> List[Tensor]:
     """Keras 2.x's meaning of `clipnorm`: one norm over all gradients; 0 is no clipping."""
     if not gradients or norm == 0:
         return gradients
-    dense = [tf.convert_to_tensor(gradient) for gradient in gradients]
-    widest = max((gradient.dtype for gradient in dense), key=lambda dtype: dtype.size)
-    squares = [tf.cast(tf.reduce_sum(tf.square(gradient)), widest) for gradient in dense]
+    gradients = [_with_distinct_rows(gradient) for gradient in gradients]
+    values = [getattr(gradient, "values", gradient) for gradient in gradients]
+    widest = max((value.dtype for value in values), key=lambda dtype: dtype.size)
+    squares = [tf.cast(tf.reduce_sum(tf.square(value)), widest) for value in values]
     global_norm = tf.sqrt(sum(squares[1:], squares[0]))
     # A factor of exactly one leaves every bit of a gradient that needs no clipping.
     factor = tf.where(global_norm >= norm, norm / global_norm, tf.ones_like(global_norm))
     return [tf.math.scalar_mul(tf.cast(factor, gradient.dtype), gradient) for gradient in gradients]
+
+
+def _with_distinct_rows(gradient: Any) -> Any:
+    """A lookup's gradient with every row once: the norm is that of the sums."""
+    if not isinstance(gradient, tf.IndexedSlices):
+        return tf.convert_to_tensor(gradient)
+    rows, values = distinct_rows(gradient)
+    return tf.IndexedSlices(values, rows, gradient.dense_shape)
 
 
 def _clip_each_value(gradients: List[Tensor], bound: float) -> List[Tensor]:

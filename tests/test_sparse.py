@@ -195,6 +195,22 @@ def test_no_gradient_is_made_dense(class_name):
             assert op.outputs[0].shape.as_list()[:1] != [1000], op
 
 
+def test_the_global_norm_of_repeated_rows_is_that_of_their_sums():
+    def train(cls):
+        table = tf.Variable(np.zeros((6, 2), "float32"), use_resource=True)
+        ids = tf.constant([1, 4, 4, 4])
+        loss = lookup_of(table, ids, tf.constant([[3.0, 0.0], [0.0, 4.0], [0.0, 4.0], [0.0, -4.0]]))
+        updates = cls(lr=1.0, global_clipnorm=2.5).get_updates(loss, [table])
+        session = K.get_session()
+        session.run(tf.global_variables_initializer())
+        session.run(updates)
+        return session.run(table)
+
+    np.testing.assert_allclose(train(keras_optimizers.SGD)[[1, 4]], [[-1.5, 0.0], [0.0, -2.0]])
+    kinds = [op.type for op in tf.get_default_graph().get_operations()]
+    assert kinds.count("Unique") == 2  # in the clipping and, of what it gives, in the update
+
+
 def test_a_constraint_sees_all_rows():
     initial = np.random.RandomState(0).normal(size=(6, 3)).astype("float32")
     constraint = tf.keras.constraints.NonNeg()
