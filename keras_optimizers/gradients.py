@@ -133,7 +133,7 @@ def _clip_global_norm(gradients: List[Tensor], norm: float) -> List[Tensor]:
     if not gradients or norm == 0:
         return gradients
     gradients = [_with_distinct_rows(gradient) for gradient in gradients]
-    values = [getattr(gradient, "values", gradient) for gradient in gradients]
+    values: List[Tensor] = [getattr(gradient, "values", gradient) for gradient in gradients]
     widest = max((value.dtype for value in values), key=lambda dtype: dtype.size)
     squares = [tf.cast(tf.reduce_sum(tf.square(value)), widest) for value in values]
     global_norm = tf.sqrt(sum(squares[1:], squares[0]))
