@@ -1,6 +1,5 @@
 """One parameter's update from a dense gradient: in place, where kernels keep the bits."""
 
-from collections import Counter
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import tensorflow.compat.v1 as tf
@@ -10,6 +9,7 @@ from keras_optimizers.backend import Tensor, Variable
 from keras_optimizers.expressions import (
     ADD,
     DIVIDE,
+    FUNCTIONS,
     MULTIPLY,
     ROOT,
     SQUARE,
@@ -120,21 +120,21 @@ class DenseUpdate:
                 yield from self._unwritten(operand)
 
     def _read_ahead(self, changes: List[Tuple[Cell, Expression]]) -> None:
-        """Read what one formula needs from before the step and another one overwrites."""
+        """Read what the formulas of others need from before the step, before it is overwritten."""
         new = {value for _, value in changes}
-        uses: Dict[Expression, int] = Counter()
 
-        def count(formula: Expression, top: bool) -> None:
-            if not top and formula in new:
-                return
-            uses[formula] += 1
+        def below(formula: Expression) -> Iterator[Expression]:
             for operand in formula.operands:
-                count(operand, False)
+                if operand not in new:  # which will be read where it was written
+                    yield operand
+                    yield from below(operand)
 
-        for _, value in changes:
-            count(value, True)
-        for cell, _ in changes:
-            if uses[cell] > 1:
+        for cell, own in changes:
+            if any(
+                value is cell or cell in set(below(value))
+                for _, value in changes
+                if value is not own
+            ):
                 self._read_early(cell)
 
     def _read_early(self, cell: Cell) -> None:
@@ -185,15 +185,19 @@ class DenseUpdate:
     def _add(self, cell: Cell, operator: str, value: Expression) -> tf.Operation:
         """Add `value` to what is in the variable of `cell`, or subtract it."""
         variable = cell.variable
+        if not self._fills(variable, value):  # kernels do not broadcast
+            return kernels.assign(
+                variable, FUNCTIONS[operator](variable.read_value(), self.tensor(value))
+            )
         ratio = _over_root(value)
-        if operator == SUBTRACT and ratio is not None:
+        if operator == SUBTRACT and ratio is not None and self._fills(variable, ratio.numerator):
             write = self._subtract_ratio(variable, ratio)
             if write is not None:
                 return write
         scaled = _scaled(value)
         if not self._exact and scaled is None:
             scaled = _scaled_quotient(value)
-        if scaled is not None and value not in self._tensors:
+        if scaled is not None and self._fills(variable, scaled[1]) and value not in self._tensors:
             scale, factor = scaled
             if operator == ADD:
                 alpha = self._constants.negative(scale.value, self.parameter.variable)
@@ -202,6 +206,14 @@ class DenseUpdate:
             return kernels.subtract_scaled(variable, alpha, self.tensor(factor))
         add = kernels.add if operator == ADD else kernels.subtract
         return add(variable, self.tensor(value))
+
+    def _fills(self, variable: Variable, formula: Expression) -> bool:
+        """Whether `formula` has the shape of `variable`, not one that is broadcast to it."""
+        return any(
+            isinstance(node, (Cell, Gradient))
+            or (isinstance(node, Known) and node.tensor.shape.as_list() == variable.shape.as_list())
+            for node in formula.nodes()
+        )
 
     def _subtract_ratio(self, variable: Variable, ratio: "_Ratio") -> Optional[tf.Operation]:
         """Subtract by the kernel that takes what is under the root from a variable."""

@@ -92,6 +92,9 @@ class StackedUpdate:
         nodes = [n for value in [new_parameter, *new_slots.values()] for n in value.nodes()]
         if any(isinstance(node, Known) for node in nodes):
             return False
+        values = [*new_slots.values(), self._step(new_parameter)[2]]
+        if not all(any(isinstance(n, (Cell, Gradient)) for n in v.nodes()) for v in values):
+            return False  # a scalar has nothing to stack
         changes = [(self.slots[role], value) for role, value in new_slots.items()]
         if not changes or one_kernel([*changes, (self.parameter, new_parameter)]) is not None:
             return False  # one op a parameter, which is faster still
@@ -103,19 +106,26 @@ class StackedUpdate:
         self, new_parameter: Expression, new_slots: Dict[str, Expression]
     ) -> List[tf.Operation]:
         """The ops that write all the parameters and their slots."""
-        writes = []
-        for role, value in new_slots.items():
-            writes += self._each(kernels.assign, self.slots[role], value)
+        changes = [(kernels.assign, self.slots[role], new) for role, new in new_slots.items()]
+        changes.append(self._step(new_parameter))
+        # All values first: one formula may need what another one overwrites.
+        for _, _, value in changes:
+            value.evaluate(self._leaf, self._stacks)
+        return [op for change in changes for op in self._each(*change)]
+
+    def _step(self, new_parameter: Expression) -> Any:
+        """How the parameter is written: by what is added or subtracted, where it is that."""
         operator, operands = new_parameter.operator, new_parameter.operands
         if operator in (ADD, SUBTRACT) and operands[0] is self.parameter:
             write = kernels.add if operator == ADD else kernels.subtract
-            return writes + self._each(write, self.parameter, operands[1])
-        return writes + self._each(kernels.assign, self.parameter, new_parameter)
+            return write, self.parameter, operands[1]
+        return kernels.assign, self.parameter, new_parameter
 
     def _each(self, write: Any, cell: Cell, value: Expression) -> List[tf.Operation]:
         variables = self._variables[cell]
-        parts = tf.unstack(value.evaluate(self._leaf, self._stacks), len(variables))
-        return [write(variable, part) for variable, part in zip(variables, parts)]
+        parts = tf.unstack(self._stacks[value], len(variables))
+        with tf.control_dependencies([self._stacks[cell]] if cell in self._stacks else []):
+            return [write(variable, part) for variable, part in zip(variables, parts)]
 
     def _leaf(self, leaf: Expression) -> Tensor:
         if isinstance(leaf, Gradient):

@@ -305,3 +305,41 @@ def test_large_parameters_get_the_same_bits(class_name):
     expected = train(configured(class_name, upstream))
     K.clear_session()
     same_bits(expected, train(configured(class_name)))
+
+
+def odd_gradients(shape, step):
+    """Infinities, NaN, numbers near the largest and smallest, and zeros of both signs."""
+    gradient = np.asarray(np.random.RandomState(step).normal(size=shape))
+    flat = gradient.reshape(-1)
+    flat[0] = [np.inf, -np.inf, np.nan, 1e30, -1e-38, 1e-45][step % 6]
+    flat[-1] = -0.0
+    return gradient
+
+
+@pytest.mark.parametrize("options", [{}, {"epsilon": 0.0}], ids=["", "epsilon 0"])
+@pytest.mark.parametrize("class_name", CLASS_NAMES)
+def test_odd_gradients_and_parameters_get_the_same_bits(class_name, options):
+    """Shapes with and without a remainder of eight, alone and in stacks; parameters of -0.0."""
+    shapes = [(), (1,), (9,), (3, 5), (3, 5), (3, 5), (16,), (16,), (16,), (), ()]
+    options = {} if class_name == "SGD" else options
+
+    def train(optimizer):
+        initial = [np.full(shape, -0.0, "float32") for shape in shapes]
+        variables, feeds, loss = fed_gradients(initial)
+        updates = optimizer.get_updates(loss, variables)
+        updates = [tf.assign(*u) if isinstance(u, tuple) else u for u in updates]
+        if type(optimizer).__module__ == upstream.__name__:
+            order_reads_before_writes(scalars_of(optimizer))
+        values = []
+        for step in range(6):
+            gradients = [odd_gradients(shape, step) for shape in shapes]
+            K.get_session().run(updates, dict(zip(feeds, gradients)))
+            values += K.get_session().run(variables) + optimizer.get_weights()
+        return values
+
+    expected = train(configured(class_name, upstream, **options))
+    K.clear_session()
+    actual = train(configured(class_name, **options))
+    for one, two in zip(expected, actual):  # a NaN is a NaN, whatever its sign
+        np.testing.assert_array_equal(np.isnan(one), np.isnan(two))
+    same_bits([np.nan_to_num(one) for one in expected], [np.nan_to_num(two) for two in actual])
