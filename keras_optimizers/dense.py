@@ -105,7 +105,7 @@ class DenseUpdate:
         return self._scalar(leaf)
 
     def _scalar(self, leaf: Scalar) -> Tensor:
-        return self._constants.tensor(leaf.value, self.parameter.variable)
+        return self._constants.opaque(leaf.value, self.parameter.variable)
 
     def _read_written(self, formula: Expression) -> Tensor:
         variable, write = self._written[formula]

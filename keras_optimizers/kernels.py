@@ -35,6 +35,20 @@ class Constants:
             self._made[key] = tf.constant(value, dtype)
         return self._made[key]
 
+    def opaque(self, value: Any, beside: Variable) -> Tensor:
+        """As `tensor`, but a zero is none to the graph optimizer.
+
+        It would leave out `+ 0` and then turn `x / sqrt(y)` into `x * rsqrt(y)`, which rounds
+        otherwise; not so in upstream, where other ops stand between.
+        """
+        constant = self.tensor(value, beside)
+        if tf.is_tensor(value) or value != 0:
+            return constant
+        key = ("opaque", beside.device, beside.dtype.base_dtype)
+        if key not in self._made:
+            self._made[key] = tf.placeholder_with_default(constant, [])
+        return self._made[key]
+
     def negative(self, value: Any, beside: Variable) -> Tensor:
         """The negative of `value`."""
         if not tf.is_tensor(value):

@@ -133,7 +133,7 @@ class StackedUpdate:
         if isinstance(leaf, Cell):
             return tf.stack([tf.convert_to_tensor(one) for one in self._variables[leaf]])
         assert isinstance(leaf, Scalar)
-        return self._constants.tensor(leaf.value, self.parameter.variable)
+        return self._constants.opaque(leaf.value, self.parameter.variable)
 
 
 def _refuse(formula: Expression) -> Any:
