@@ -137,7 +137,7 @@ def plot(results: Record, path: str) -> None:
             "Plots need matplotlib, which is not installed: pip install 'keras-optimizers[plots]'"
         ) from error
     matplotlib.use("Agg")
-    from matplotlib import pyplot
+    from matplotlib import pyplot, ticker
 
     cases = results["cases"]
     figure, axes = pyplot.subplots(
@@ -160,9 +160,12 @@ def plot(results: Record, path: str) -> None:
             )
         axis.axhline(1, color="black", linewidth=0.8)
         axis.set_yscale("log")
+        axis.yaxis.set_major_formatter(ticker.ScalarFormatter())
+        axis.yaxis.set_minor_formatter(ticker.ScalarFormatter())
+        axis.tick_params(axis="y", which="minor", labelsize=7)
         axis.set_ylabel("times as fast")
         axis.set_xticks(range(len(records)))
-        axis.set_xticklabels([record["optimizer"] for record in records])
+        axis.set_xticklabels([record["optimizer"].replace(" ", "\n") for record in records])
         axis.set_title(f"{CASES[name].title} (upstream = 1)", fontsize=10)
     axes[0, 0].legend(ncol=len(shown), fontsize=8)
     figure.savefig(path, dpi=110)
