@@ -161,7 +161,11 @@ def plot(results: Record, path: str) -> None:
         axis.axhline(1, color="black", linewidth=0.8)
         axis.set_yscale("log")
         axis.yaxis.set_major_formatter(ticker.ScalarFormatter())
-        axis.yaxis.set_minor_formatter(ticker.ScalarFormatter())
+        low, high = axis.get_ylim()
+        within_a_decade = high / low < 20
+        axis.yaxis.set_minor_formatter(
+            ticker.ScalarFormatter() if within_a_decade else ticker.NullFormatter()
+        )
         axis.tick_params(axis="y", which="minor", labelsize=7)
         axis.set_ylabel("times as fast")
         axis.set_xticks(range(len(records)))
