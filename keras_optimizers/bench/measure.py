@@ -1,5 +1,6 @@
 """Timing peers in turn, in one process."""
 
+import gc
 import time
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence
 
@@ -148,5 +149,7 @@ def measure_case(
             record["bandwidth_share"] = {p: at_least / timings[p].median for p in built}
         for runner in runners.values():
             runner.close()
+        del built, runners, runner, bandwidth
+        gc.collect()  # a session's variables are freed with the session, which is in cycles
         records.append(record)
     return records
