@@ -2,30 +2,39 @@
 
 `import keras_optimizers as optimizers` stands in for
 `from tensorflow.python.keras import optimizers`.
+
+TensorFlow is imported when one of these names is first used, so that `keras_optimizers.checkpoint`
+works, and its commands start at once, without it.
 """
 
-from keras_optimizers.adadelta import Adadelta
-from keras_optimizers.adagrad import Adagrad
-from keras_optimizers.adam import Adam
-from keras_optimizers.adamax import Adamax
-from keras_optimizers.base import Optimizer
-from keras_optimizers.hosts import install, uninstall
-from keras_optimizers.nadam import Nadam
-from keras_optimizers.registry import deserialize, get, serialize
-from keras_optimizers.rmsprop import RMSprop
-from keras_optimizers.sgd import SGD
-from keras_optimizers.tf_optimizer import TFOptimizer
+import importlib
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, List
+
+if TYPE_CHECKING:
+    from keras_optimizers.adadelta import Adadelta
+    from keras_optimizers.adagrad import Adagrad
+    from keras_optimizers.adam import Adam
+    from keras_optimizers.adamax import Adamax
+    from keras_optimizers.base import Optimizer
+    from keras_optimizers.hosts import install, uninstall
+    from keras_optimizers.nadam import Nadam
+    from keras_optimizers.registry import deserialize, get, serialize
+    from keras_optimizers.rmsprop import RMSprop
+    from keras_optimizers.sgd import SGD
+    from keras_optimizers.tf_optimizer import TFOptimizer
+
+    # The reference module's aliases.
+    sgd = SGD
+    rmsprop = RMSprop
+    adagrad = Adagrad
+    adadelta = Adadelta
+    adam = Adam
+    adamax = Adamax
+    nadam = Nadam
 
 __version__ = "0.1.0"
-
-# The reference module's aliases.
-sgd = SGD
-rmsprop = RMSprop
-adagrad = Adagrad
-adadelta = Adadelta
-adam = Adam
-adamax = Adamax
-nadam = Nadam
 
 __all__ = [
     "SGD",
@@ -50,3 +59,79 @@ __all__ = [
     "sgd",
     "uninstall",
 ]
+
+# Which module defines a name. The aliases are named as the modules are.
+_MODULES = {
+    "SGD": "sgd",
+    "RMSprop": "rmsprop",
+    "Adagrad": "adagrad",
+    "Adadelta": "adadelta",
+    "Adam": "adam",
+    "Adamax": "adamax",
+    "Nadam": "nadam",
+    "Optimizer": "base",
+    "TFOptimizer": "tf_optimizer",
+    "deserialize": "registry",
+    "get": "registry",
+    "serialize": "registry",
+    "install": "hosts",
+    "uninstall": "hosts",
+}
+_ALIASES = {
+    "sgd": "SGD",
+    "rmsprop": "RMSprop",
+    "adagrad": "Adagrad",
+    "adadelta": "Adadelta",
+    "adam": "Adam",
+    "adamax": "Adamax",
+    "nadam": "Nadam",
+}
+
+
+class _Package(ModuleType):
+    """A module that imports its names when they are asked for.
+
+    A `__getattr__` in the module would do, but Python 3.6 does not know it.
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        defined = _ALIASES.get(name, name)
+        if defined not in _MODULES:
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        _require_tensorflow(name)
+        value = getattr(importlib.import_module(f"{self.__name__}.{_MODULES[defined]}"), defined)
+        setattr(self, name, value)
+        return value
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # The import system binds a submodule to its name here; the aliases come first.
+        if not (name in _ALIASES and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+    def __dir__(self) -> List[str]:
+        return sorted(set(super().__dir__()) | set(__all__))
+
+
+def _require_tensorflow(name: str) -> None:
+    """Say plainly what is missing, instead of failing somewhere inside.
+
+    Raises:
+        ImportError: If TensorFlow 1.15 is not there.
+    """
+    try:
+        import tensorflow
+    except ImportError as error:
+        raise ImportError(
+            f"keras_optimizers.{name} needs TensorFlow 1.15, which runs on Python 3.6 and 3.7 "
+            f"(this is {sys.version_info[0]}.{sys.version_info[1]}): {error}. Without it there are "
+            "keras_optimizers.checkpoint and the commands inspect, migrate and verify."
+        ) from error
+    version = getattr(tensorflow, "__version__", "unknown")
+    if not version.startswith("1.15"):
+        raise ImportError(
+            f"keras_optimizers.{name} needs TensorFlow 1.15, here is {version}. In this version "
+            "there are keras_optimizers.checkpoint and the commands inspect, migrate and verify."
+        )
+
+
+sys.modules[__name__].__class__ = _Package

@@ -59,7 +59,8 @@ class Optimizer(backend.HostOptimizer):
         self.__dict__.update(gradients.check_clipping(kwargs))
         self.updates = []  # type: List[Any]
         self.weights = []  # type: List[Variable]
-        self._parameter_count = 0
+        # Name, shape and dtype's name of the trained parameters, in the order of the slots.
+        self.trained = []  # type: List[Tuple[str, Tuple[int, ...], str]]
 
     # What makes an optimizer: its own file overrides these.
 
@@ -177,7 +178,10 @@ class Optimizer(backend.HostOptimizer):
                 updates = self._write_scalars(step, coefficients) + kernels.assign_all(to_assign)
             updates += writes
         self.weights, self.updates = weights, updates
-        self._parameter_count = len(params)
+        self.trained = [
+            (parameter.op.name, tuple(shape), parameter.dtype.base_dtype.name)
+            for parameter, shape in zip(params, shapes)
+        ]
         return list(updates)
 
     def _has_update_rule(self) -> bool:

@@ -4,13 +4,11 @@ import argparse
 import os
 import runpy
 import sys
-from typing import List, Optional
+from typing import Any, List, Optional
 
 import keras_optimizers
-from keras_optimizers import backend
-from keras_optimizers.bench.command import EXAMPLES as BENCH_EXAMPLES
-from keras_optimizers.bench.command import add_arguments as add_bench_arguments
-from keras_optimizers.bench.command import run as run_bench
+from keras_optimizers.bench import arguments as bench_arguments
+from keras_optimizers.checkpoint import command as checkpoint_command
 
 _BAD_USAGE = 2
 
@@ -20,6 +18,14 @@ examples:
   keras-optimizers run train.py --epochs 5     what follows SCRIPT goes to the script
   keras-optimizers run --quiet train.py        without the line that says what is used
   python -m keras_optimizers run train.py      the same
+"""
+_ALL_EXAMPLES = """\
+examples:
+  keras-optimizers run train.py                            old script, original optimizers
+  keras-optimizers inspect model.h5                        what a checkpoint holds
+  keras-optimizers migrate old.h5 new.keras --to keras-3   convert it
+  keras-optimizers verify old.h5 new.keras                 prove the conversion
+  keras-optimizers bench --case small                      measure
 """
 
 
@@ -37,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="keras-optimizers",
         description="The optimizers of Keras 2 as TensorFlow 1.10 had them, for TensorFlow 1.15.",
-        epilog=_EXAMPLES,
+        epilog=_ALL_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=keras_optimizers.__version__)
@@ -68,18 +74,69 @@ def _parser() -> argparse.ArgumentParser:
             "the distance of the quartiles, ratios, and the share of the memory's bandwidth. "
             "Prints tables in Markdown."
         ),
-        epilog=BENCH_EXAMPLES,
+        epilog=bench_arguments.EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add_bench_arguments(bench)
+    bench_arguments.add_arguments(bench)
     bench.set_defaults(command=_bench)
+    _add_checkpoint_commands(commands)
     return parser
 
 
+def _add_checkpoint_commands(commands: Any) -> None:
+    inspect = commands.add_parser(
+        "inspect",
+        help="show the optimizer's state in a checkpoint",
+        description=(
+            "Show the optimizer's state in a checkpoint of any era: class, hyperparameters, steps, "
+            "slots with shapes and norms, and what is missing."
+        ),
+        epilog=checkpoint_command.INSPECT_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    checkpoint_command.add_inspect_arguments(inspect)
+    migrate = commands.add_parser(
+        "migrate",
+        help="convert a checkpoint with optimizer state from one era to another",
+        description=(
+            "Convert a checkpoint with optimizer state. Prints what became of every field. Exit "
+            "status 0: done; 1: refused as --strict asks; 2: impossible, nothing was written."
+        ),
+        epilog=checkpoint_command.migrate_examples(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    checkpoint_command.add_migrate_arguments(migrate)
+    verify = commands.add_parser(
+        "verify",
+        help="would two checkpoints take the same next step?",
+        description=(
+            "Take the next step of both checkpoints in NumPy, on seeded gradients, and compare. "
+            "Exit status 0: the same; 1: different; 2: unreadable."
+        ),
+        epilog=checkpoint_command.VERIFY_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    checkpoint_command.add_verify_arguments(verify)
+
+
 def _bench(options: argparse.Namespace) -> int:
+    _quiet_tensorflow()
+    from keras_optimizers.bench import command
+
+    return command.run(options)
+
+
+def _quiet_tensorflow() -> None:
+    """Import TensorFlow without its log lines, or say what is missing."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        keras_optimizers.Optimizer  # noqa: B018 (it is imported when it is used)
+    except ImportError as error:
+        print(f"keras-optimizers: {error}", file=sys.stderr)
+        raise SystemExit(_BAD_USAGE) from None
+    from keras_optimizers import backend
+
     backend.silence_deprecation_warnings()
-    return run_bench(options)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -88,8 +145,7 @@ def _run(options: argparse.Namespace) -> int:
     if not os.path.isfile(script):
         print(f"keras-optimizers: there is no script {script!r}", file=sys.stderr)
         return _BAD_USAGE
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    backend.silence_deprecation_warnings()
+    _quiet_tensorflow()
     if not options.quiet:
         version = keras_optimizers.__version__
         line = f"keras-optimizers {version}: {script} gets the original optimizers"

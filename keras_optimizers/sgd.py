@@ -81,7 +81,7 @@ class SGD(Optimizer):
 
     def complete_weights(self, weights: List[Any]) -> List[Any]:
         """Without momentum no velocity is read: fused SGD and OptimizerV2 keep none."""
-        if not self.slot_roles and len(weights) == 1 + self._parameter_count:
+        if not self.slot_roles and len(weights) == 1 + len(self.trained):
             return weights[:1]
         if len(weights) == 1 and backend.scalar_values([self.momentum])[0] == 0:
             return weights + [np.zeros(slot.shape.as_list()) for slot in self.weights[1:]]

@@ -76,3 +76,10 @@ def test_bad_usage_exits_with_two(wrong, capsys):
 def test_a_folder_that_is_not_there_is_said_before_measuring(capsys):
     assert main(["bench", "--json", "/not/there/out.json"]) == 2
     assert "there is no folder '/not/there'" in capsys.readouterr().err
+
+
+def test_the_options_name_all_cases_and_optimizers():
+    from keras_optimizers.bench import arguments, cases, peers
+
+    assert arguments.CASES == tuple(cases.CASES)
+    assert arguments.OPTIMIZERS == tuple(peers.OPTIMIZERS)

@@ -1,0 +1,87 @@
+"""Checkpoints with optimizer state, from any era of Keras and TensorFlow to any other.
+
+    state = read("model.h5")                    # an OptimizerState
+    report = write(state, "new.h5", "optimizer-v2", source="model.h5")
+    state = capture(optimizer)                  # of a live optimizer of ours, in a graph
+    report = restore(optimizer, state)
+
+Needs NumPy and, for HDF5 and .keras files, h5py. TensorFlow is needed only for its own
+checkpoints and for live optimizers. Runs on Python 3.6 and later.
+"""
+
+import os
+from typing import Any, List, Optional
+
+from keras_optimizers.checkpoint import spokes as _spokes
+from keras_optimizers.checkpoint.errors import CheckpointError, NotRepresentable
+from keras_optimizers.checkpoint.fitting import fit as _fit
+from keras_optimizers.checkpoint.live import capture, restore
+from keras_optimizers.checkpoint.migration import migrate
+from keras_optimizers.checkpoint.report import Report
+from keras_optimizers.checkpoint.state import Array, OptimizerState, Parameter
+
+__all__ = [
+    "Array",
+    "CheckpointError",
+    "NotRepresentable",
+    "OptimizerState",
+    "Parameter",
+    "Report",
+    "capture",
+    "formats",
+    "migrate",
+    "read",
+    "restore",
+    "write",
+]
+
+
+def formats() -> List[str]:
+    """The names of the formats that `write` takes."""
+    return _spokes.names()
+
+
+def read(path: Any, **options: Any) -> OptimizerState:
+    """The optimizer's state in a file, whose format is found in the file itself.
+
+    Arguments:
+        path: an HDF5 or .keras file, or the prefix of a TensorFlow checkpoint.
+        **options: `class_name` and `model` (a file that holds the same model), for TensorFlow's
+            checkpoints, which do not tell everything.
+
+    Returns:
+        The state. Its arrays are read when they are used: keep the file where it is.
+
+    Raises:
+        CheckpointError: If the file cannot be read, or holds no optimizer's state.
+    """
+    return _spokes.read(os.fspath(path), **options)
+
+
+def write(
+    state: OptimizerState, path: Any, format: str, source: Optional[Any] = None, **options: Any
+) -> Report:
+    """Write a state for an era, into a file that appears whole or not at all.
+
+    Arguments:
+        state: it is not changed.
+        path: where to; what is there is replaced.
+        format: one of `formats()`.
+        source: a file whose model, and everything else, is carried over. Without one the
+            optimizer's part is all that is written.
+
+    Returns:
+        What became of every field.
+
+    Raises:
+        CheckpointError: If the format has no place or no mathematics for it, or the file cannot
+            be written. Nothing has changed then.
+    """
+    path = os.fspath(path)
+    target = _spokes.target(format, path)
+    report = Report()
+    fitted = _fit(state, target.layout, report)
+    fitted.provenance = dict(state.provenance, notes=[])
+    carried = None if source is None else os.fspath(source)
+    target.write(fitted, path, target.layout, carried, report=report, **options)
+    return report

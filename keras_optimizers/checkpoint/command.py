@@ -1,0 +1,245 @@
+"""The commands `inspect`, `migrate` and `verify`."""
+
+import argparse
+import json
+import sys
+from typing import Any, Callable, Dict, List, Sequence
+
+FINE, DIFFERENT, UNUSABLE = 0, 1, 2
+
+INSPECT_EXAMPLES = """\
+examples:
+  keras-optimizers inspect model.h5
+  keras-optimizers inspect model.keras --json
+  keras-optimizers inspect checkpoints/model.ckpt-1000       a TensorFlow checkpoint's prefix
+"""
+MIGRATE_EXAMPLES = """\
+examples:
+  keras-optimizers migrate old.h5 new.h5 --to optimizer-v2
+  keras-optimizers migrate old.h5 new.keras --to keras-3 --strict
+  keras-optimizers migrate old.h5 new.h5 --to keras-2.3 --iterations 12000
+  keras-optimizers migrate model.h5 --in-place --to tf-keras-1.10
+  keras-optimizers migrate old.h5 new.h5 --to keras-3 --dry-run
+"""
+VERIFY_EXAMPLES = """\
+examples:
+  keras-optimizers verify old.h5 new.keras
+  keras-optimizers verify old.h5 new.keras --tolerance 0 --json
+"""
+
+
+def migrate_examples() -> str:
+    """The formats, and examples."""
+    from keras_optimizers.checkpoint import spokes
+
+    titles = spokes.titles()
+    width = max(map(len, titles))
+    listed = [f"  {name:<{width}}  {title}" for name, title in titles.items()]
+    return "formats:\n" + "\n".join(listed) + "\n\n" + MIGRATE_EXAMPLES
+
+
+def add_inspect_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `inspect`."""
+    parser.add_argument("file", metavar="FILE", help="a checkpoint with optimizer state")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--no-norms", action="store_true", help="do not read the slots' values")
+    _add_read_arguments(parser)
+    parser.set_defaults(command=_command(inspect, ["file"]))
+
+
+def add_migrate_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `migrate`."""
+    parser.add_argument("source", metavar="SRC", help="the checkpoint to convert")
+    parser.add_argument("target", metavar="DST", nargs="?", help="where the result goes")
+    parser.add_argument("--to", metavar="FORMAT", required=True, help="one of the formats below")
+    parser.add_argument("--in-place", action="store_true", help="replace SRC; keep a backup of it")
+    parser.add_argument("--overwrite", action="store_true", help="replace DST if it exists")
+    parser.add_argument(
+        "--strict", action="store_true", help="refuse what is not exact (exit status 1)"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="report only, write nothing")
+    parser.add_argument(
+        "--iterations", type=int, metavar="N", help="finished steps, where SRC does not hold them"
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a hyperparameter that takes the place of the one in SRC; may be repeated",
+    )
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    parser.add_argument("--report", metavar="FILE", help="write the report as JSON to FILE")
+    _add_read_arguments(parser)
+    parser.add_argument(
+        "--scope",
+        default="training",
+        help="for saver: the name scope of the slots' variables (default: training)",
+    )
+    parser.set_defaults(command=_command(migrate, ["source", "model"]))
+
+
+def add_verify_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `verify`."""
+    parser.add_argument("first", metavar="A", help="a checkpoint")
+    parser.add_argument("second", metavar="B", help="another")
+    parser.add_argument("--seed", type=int, default=1, help="of the gradients (default: 1)")
+    parser.add_argument(
+        "--tolerance",
+        type=float,
+        default=4.0,
+        metavar="ULP",
+        help="units in the last place that count as equal (default: 4)",
+    )
+    parser.add_argument(
+        "--iterations", type=int, metavar="N", help="finished steps, where a file lacks them"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    _add_read_arguments(parser)
+    parser.set_defaults(command=_command(verify, ["first", "second", "model"]))
+
+
+def _add_read_arguments(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("for TensorFlow's checkpoints, which do not tell everything")
+    group.add_argument("--class", dest="class_name", help="the optimizer's class")
+    group.add_argument("--model", help="an HDF5 or .keras file that holds the same model")
+
+
+def _command(
+    work: Callable[[argparse.Namespace], int], path_arguments: Sequence[str]
+) -> Callable[[argparse.Namespace], int]:
+    """`work` with user's errors as one line, and damaged files kept from doing harm."""
+
+    def run(options: argparse.Namespace) -> int:
+        from keras_optimizers.checkpoint.errors import CheckpointError
+        from keras_optimizers.checkpoint.supervision import supervised
+
+        def guarded() -> int:
+            try:
+                return work(options)
+            except (CheckpointError, OSError) as error:
+                print(f"keras-optimizers: {error}", file=sys.stderr)
+                return UNUSABLE
+
+        found = [getattr(options, name, None) for name in path_arguments]
+        paths = [path for path in found if path]
+        return supervised(guarded, paths, not _needs_tensorflow(options, paths))
+
+    return run
+
+
+def _needs_tensorflow(options: argparse.Namespace, paths: Sequence[str]) -> bool:
+    from keras_optimizers.checkpoint import spokes
+    from keras_optimizers.checkpoint.errors import CheckpointError
+
+    if getattr(options, "to", None) in spokes.BUNDLES:
+        return True
+    for path in paths:
+        try:
+            if spokes.kind_of(path) == spokes.BUNDLE:
+                return True
+        except (CheckpointError, OSError):
+            continue
+    return False
+
+
+def _read_options(options: argparse.Namespace) -> Dict[str, Any]:
+    given = {"class_name": options.class_name, "model": options.model}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def inspect(options: argparse.Namespace) -> int:
+    """What a checkpoint holds."""
+    from keras_optimizers.checkpoint import inspection, spokes
+
+    state = spokes.read(options.file, **_read_options(options))
+    description = inspection.describe(state, norms=not options.no_norms, progress=_progress())
+    if options.json:
+        print(json.dumps(description, indent=2))
+    else:
+        print(inspection.as_text(description))
+    return FINE
+
+
+def migrate(options: argparse.Namespace) -> int:
+    """Convert a checkpoint."""
+    from keras_optimizers.checkpoint import inspection, migration
+
+    if options.target is None and not options.in_place:
+        print("keras-optimizers migrate: give DST, or --in-place", file=sys.stderr)
+        return UNUSABLE
+    write_options = {"scope": options.scope} if options.to == "saver" else {}
+    if options.model is not None and options.to == "checkpoint":
+        write_options["model"] = options.model
+    outcome = migration.migrate(
+        options.source,
+        options.source if options.target is None else options.target,
+        options.to,
+        iterations=options.iterations,
+        values=migration.parse_values(options.set),
+        strict=options.strict,
+        dry_run=options.dry_run,
+        in_place=options.in_place,
+        overwrite=options.overwrite,
+        progress=_progress(),
+        read_options=_read_options(options),
+        write_options=write_options,
+    )
+    report = dict(outcome.report.as_json(), written=outcome.written, backup=outcome.backup)
+    if outcome.comparison is not None:
+        report["next_step_error"] = outcome.comparison.largest
+    if options.report:
+        with open(options.report, "w") as opened:
+            json.dump(report, opened, indent=2)
+    print(json.dumps(report, indent=2) if options.json else inspection.report_as_text(report))
+    if options.strict and outcome.report.inexact:
+        print(f"keras-optimizers: {migration.refuse_in_strict(outcome)}", file=sys.stderr)
+        return DIFFERENT
+    return FINE
+
+
+def verify(options: argparse.Namespace) -> int:
+    """Compare the next step of two checkpoints."""
+    from keras_optimizers.checkpoint import inspection, spokes, verification
+
+    states = [
+        spokes.read(path, **_read_options(options)) for path in (options.first, options.second)
+    ]
+    for state in states:
+        if state.iterations is None and options.iterations is not None:
+            state.iterations = options.iterations
+    comparison = verification.compare(*states, seed=options.seed, progress=_progress())
+    same = comparison.is_same(options.tolerance)
+    description = inspection.describe_comparison(comparison, same)
+    if options.json:
+        print(json.dumps(description, indent=2))
+    else:
+        print(inspection.comparison_as_text(description))
+    return FINE if same else DIFFERENT
+
+
+def _progress() -> Any:
+    """A progress bar on a terminal; elsewhere only the sign of life that supervision needs."""
+    from keras_optimizers.checkpoint import supervision
+
+    bar: List[Any] = []
+
+    def show(done: int, total: int) -> None:
+        supervision.progressed()
+        if not bar and sys.stderr.isatty():
+            bar.append(_new_bar(total))
+        if bar and bar[0] is not None:
+            bar[0].update(done - bar[0].n)
+            if done >= total:
+                bar[0].close()
+                bar.clear()
+
+    return show
+
+
+def _new_bar(total: int) -> Any:
+    try:
+        import tqdm
+    except ImportError:  # it is in the extra [checkpoint]; nothing else depends on it
+        return None
+    return tqdm.tqdm(total=total, unit="B", unit_scale=True, delay=1, leave=False)

@@ -1,0 +1,208 @@
+"""Optimizers' configs: what each era calls the hyperparameters, to our names and back."""
+
+import math
+from typing import Any, Dict, List, Optional, Tuple
+
+from keras_optimizers.checkpoint import layouts
+from keras_optimizers.checkpoint.errors import CheckpointError
+from keras_optimizers.checkpoint.layouts import Layout
+from keras_optimizers.checkpoint.mathematics import CLIPPING, EXTENSIONS, OPTIMIZERS
+
+# What later eras write into every config, as they do where it is off.
+_OFF_IN_TF_2_11: Dict[str, Any] = {
+    "weight_decay": None,
+    "clipnorm": None,
+    "global_clipnorm": None,
+    "clipvalue": None,
+    "use_ema": False,
+    "ema_momentum": 0.99,
+    "ema_overwrite_frequency": None,
+    "jit_compile": False,
+    "is_legacy_optimizer": False,
+}
+_OFF_IN_KERAS_3: Dict[str, Any] = {
+    "weight_decay": None,
+    "clipnorm": None,
+    "global_clipnorm": None,
+    "clipvalue": None,
+    "use_ema": False,
+    "ema_momentum": 0.99,
+    "ema_overwrite_frequency": None,
+    "loss_scale_factor": None,
+    "gradient_accumulation_steps": None,
+}
+_FLAGS = ("nesterov", "amsgrad", "centered", "use_ema", "epsilon_inside_root")
+# Known, and of no consequence for a step.
+_IGNORED = (
+    "name",
+    "jit_compile",
+    "is_legacy_optimizer",
+    "ema_momentum",
+    "ema_overwrite_frequency",
+    "initial_accumulator_value",
+    "fused",
+)
+
+
+def class_name_of(value: Any, path: str) -> str:
+    """One of our class names for what a file calls its class, in any era's spelling.
+
+    Raises:
+        CheckpointError: If it is another optimizer.
+    """
+    if not isinstance(value, str):
+        raise CheckpointError(f"Cannot read {path!r}: its optimizer's class is {value!r}.")
+    plain = value.split(">")[-1].split(".")[-1].lower()
+    for name in OPTIMIZERS:
+        if plain == name.lower():
+            return name
+    raise CheckpointError(
+        f"Cannot convert {path!r}: it holds the state of {value!r}, which has no counterpart "
+        f"among {', '.join(OPTIMIZERS)}."
+    )
+
+
+def parse(
+    layout: Layout, class_name: str, config: Dict[str, Any], path: str
+) -> Tuple[Dict[str, Any], List[str]]:
+    """Hyperparameters by our names, and sentences about what was assumed or not understood.
+
+    Raises:
+        CheckpointError: If a value is not of its kind.
+    """
+    found: Dict[str, Any] = {}
+    notes: List[str] = []
+    clipping = {theirs: ours for ours, theirs in layout.clipping.items()}
+    known = OPTIMIZERS[class_name].defaults
+    for key, value in config.items():
+        name = "lr" if key in ("learning_rate", "lr") else clipping.get(key, key)
+        if name == "decay" and class_name == "Nadam":
+            name = "schedule_decay"  # OptimizerV2's name of it
+        if value is None and name != "epsilon":
+            continue
+        if key in _IGNORED:
+            continue
+        if name == "lr" and isinstance(value, dict):
+            found.update(_parse_schedule(value, path))
+        elif name == "epsilon" and value is None:
+            found[name] = 1e-7
+        elif name in _FLAGS:
+            found[name] = bool(value)
+        elif name in known or name in CLIPPING or name in EXTENSIONS:
+            found[name] = _number(key, value, path)
+        else:
+            notes.append(f"The config's {key}={value!r} is unknown here and was left aside.")
+    if found.get("global_clipnorm") == 0 and layout.clipping.get("global_clipnorm") == "clipnorm":
+        del found["global_clipnorm"]  # no clipping, in standalone Keras
+    if layout.schedule_decay is not None and class_name == "Nadam":
+        found["schedule_decay"] = layout.schedule_decay
+    if layouts.has_epsilon_inside(layout, class_name, found):
+        found["epsilon_inside_root"] = True
+    return found, notes
+
+
+def _number(key: str, value: Any, path: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(value):
+        raise CheckpointError(f"Cannot read {path!r}: its optimizer's {key} is {value!r}.")
+    return value
+
+
+def _parse_schedule(schedule: Dict[str, Any], path: str) -> Dict[str, Any]:
+    """Keras 2's `decay` is InverseTimeDecay; any other schedule is kept as it is."""
+    config = schedule.get("config")
+    if not isinstance(config, dict):
+        raise CheckpointError(f"Cannot read {path!r}: its learning rate is {schedule!r}.")
+    is_inverse_time = str(schedule.get("class_name")).split(">")[-1] == "InverseTimeDecay"
+    if is_inverse_time and not config.get("staircase"):
+        rate = _number("initial_learning_rate", config.get("initial_learning_rate"), path)
+        decay_rate = _number("decay_rate", config.get("decay_rate"), path)
+        return {
+            "lr": rate,
+            "decay": decay_rate / _number("decay_steps", config["decay_steps"], path),
+        }
+    found: Dict[str, Any] = {"learning_rate_schedule": schedule}
+    if isinstance(config.get("initial_learning_rate"), (int, float)):
+        found["lr"] = config["initial_learning_rate"]
+    return found
+
+
+def write(layout: Layout, class_name: str, options: Dict[str, Any]) -> Dict[str, Any]:
+    """The config of an era for hyperparameters that fit it (see `fitting`)."""
+    config: Dict[str, Any] = {}
+    if layout.schedules:
+        config["name"] = class_name if layout is layouts.OPTIMIZER_V2 else class_name.lower()
+    if layout is layouts.TF_KERAS_2_11:
+        config.update(_OFF_IN_TF_2_11, name=class_name)
+    if layout is layouts.KERAS_3:
+        config.update(_OFF_IN_KERAS_3)
+    for name in OPTIMIZERS[class_name].defaults:
+        value = options[name]
+        if name == "lr":
+            config[layout.learning_rate] = _rate(layout, class_name, options)
+        elif name == "decay":
+            if layout.decay == "argument":
+                config[name] = value
+        elif name == "schedule_decay":
+            if layout.schedule_decay is None:
+                config.update(_schedule_decay(layout, value))
+        else:
+            config[name] = value
+    if class_name == "RMSprop" and layout.extended_rmsprop:
+        config["momentum"] = options.get("momentum", 0.0)
+        config["centered"] = bool(options.get("centered", False))
+    if class_name == "Adagrad" and layout.schedules:
+        config["initial_accumulator_value"] = 0.0
+    for ours, theirs in layout.clipping.items():
+        if options.get(ours) is not None:
+            config[theirs] = options[ours]
+    for name in ("weight_decay", "use_ema"):
+        if name in config and options.get(name) is not None:
+            config[name] = options[name]
+    return config
+
+
+def _schedule_decay(layout: Layout, value: float) -> Dict[str, float]:
+    """OptimizerV2 shows it as `decay` and, when a config is read, listens to the other name."""
+    both = layout is layouts.OPTIMIZER_V2
+    return {"decay": value, "schedule_decay": value} if both else {"schedule_decay": value}
+
+
+def _rate(layout: Layout, class_name: str, options: Dict[str, Any]) -> Any:
+    schedule = options.get("learning_rate_schedule")
+    if schedule is not None:
+        return _serialized(layout, schedule["class_name"].split(">")[-1], schedule["config"])
+    if layout.decay == "schedule" and options.get("decay"):
+        config = {
+            "initial_learning_rate": options["lr"],
+            "decay_steps": 1,
+            "decay_rate": options["decay"],
+            "staircase": False,
+            "name": "InverseTimeDecay",
+        }
+        return _serialized(layout, "InverseTimeDecay", config)
+    return options["lr"]
+
+
+def _serialized(layout: Layout, class_name: str, config: Dict[str, Any]) -> Dict[str, Any]:
+    written: Dict[str, Any] = {"class_name": class_name, "config": dict(config)}
+    if layout.decay == "schedule":
+        written.update(module="keras.optimizers.schedules", registered_name=None)
+    return written
+
+
+def serialized_optimizer(layout: Layout, class_name: str, config: Dict[str, Any]) -> Dict[str, Any]:
+    """The dict that an era's `deserialize` takes.
+
+    One without `is_legacy_optimizer` makes TensorFlow 2.11 and later build the class of 2.10.
+    """
+    written: Dict[str, Any] = {"class_name": class_name, "config": config}
+    if layout.decay == "schedule":
+        written.update(module="keras.optimizers", registered_name=None)
+        if layout is layouts.TF_KERAS_2_11:
+            written["registered_name"] = class_name
+    return written
+
+
+def as_plain(value: Any) -> Optional[Any]:
+    """JSON values of NumPy's scalars."""
+    return value.item() if hasattr(value, "item") else value

@@ -1,0 +1,254 @@
+"""Make a state fit what a target can express, and say for every field what became of it."""
+
+from typing import Any, Dict, List
+
+import numpy as np
+
+from keras_optimizers.checkpoint import layouts, mathematics
+from keras_optimizers.checkpoint.errors import NotRepresentable
+from keras_optimizers.checkpoint.layouts import Layout
+from keras_optimizers.checkpoint.mathematics import OPTIMIZERS, value_of
+from keras_optimizers.checkpoint.report import (
+    APPROXIMATE,
+    COPIED,
+    DEFAULTED,
+    LOST,
+    RECOMPUTED,
+    UNUSED,
+    Report,
+)
+from keras_optimizers.checkpoint.state import Array, OptimizerState
+
+# How many elements a typical value is taken from.
+_SAMPLE = 100000
+
+
+def fit(state: OptimizerState, layout: Layout, report: Report) -> OptimizerState:
+    """A state that `layout` can hold, as near to `state` as the era's mathematics allow.
+
+    Raises:
+        NotRepresentable: If the target cannot compute anything like it.
+    """
+    fitted = state.copy()
+    for adapt in (
+        _hyperparameters,
+        _schedule,
+        _later_options,
+        _rmsprop,
+        _epsilon,
+        _iterations,
+        _nadam,
+        _clipping,
+        _slots,
+    ):
+        adapt(fitted, layout, report)
+    for note in state.notes:
+        report.note(note)
+    return fitted
+
+
+def _hyperparameters(state: OptimizerState, layout: Layout, report: Report) -> None:
+    for name, default in OPTIMIZERS[state.class_name].defaults.items():
+        if name in state.hyperparameters:
+            report.add(name, COPIED, _shown(state.hyperparameters[name]))
+        else:
+            state.hyperparameters[name] = default
+            report.add(
+                name,
+                DEFAULTED,
+                f"{_shown(default)}, r1.10's default: the source does not hold it. "
+                f"Give it with --set {name}=VALUE",
+            )
+
+
+def _shown(value: Any) -> str:
+    return f"{value:.9g}" if isinstance(value, float) else str(value)
+
+
+def _schedule(state: OptimizerState, layout: Layout, report: Report) -> None:
+    schedule = state.hyperparameters.get("learning_rate_schedule")
+    if schedule is not None and not layout.schedules:
+        raise NotRepresentable(
+            f"The learning rate is a schedule, {schedule.get('class_name')}, and "
+            f"{layout.name} has none but `decay`. Give a fixed rate with --set lr=VALUE."
+        )
+    if schedule is not None:
+        report.add("lr", COPIED, f"the schedule {schedule.get('class_name')}")
+    elif value_of(state, "decay") and layout.decay == "schedule":
+        report.add("decay", RECOMPUTED, "as a learning-rate schedule, InverseTimeDecay")
+
+
+def _later_options(state: OptimizerState, layout: Layout, report: Report) -> None:
+    """Options of Keras 2.11 and later that change a step."""
+    names = ("weight_decay", "use_ema", "loss_scale_factor", "gradient_accumulation_steps")
+    for name in names:
+        value = state.hyperparameters.get(name)
+        if not mathematics.is_extended(name, value):
+            continue
+        if layout.weight_decay and name == "weight_decay":
+            report.add(name, COPIED, _shown(value))
+        else:
+            del state.hyperparameters[name]
+            report.add(name, LOST, f"{layout.name} has no {name}; it was {_shown(value)}")
+
+
+def _rmsprop(state: OptimizerState, layout: Layout, report: Report) -> None:
+    if state.class_name != "RMSprop":
+        return
+    for option in mathematics.EXTENSION_ROLES:
+        value = state.hyperparameters.get(option)
+        if value and not layout.extended_rmsprop:
+            raise NotRepresentable(
+                f"The source's RMSprop has {option}={_shown(value)}, which {layout.name} does "
+                "not compute."
+            )
+        if value:
+            report.add(option, COPIED, _shown(value))
+
+
+def _epsilon(state: OptimizerState, layout: Layout, report: Report) -> None:
+    """On which side of the root epsilon is added."""
+    inside = layouts.has_epsilon_inside(layout, state.class_name, state.hyperparameters)
+    was_inside = bool(value_of(state, "epsilon_inside_root"))
+    if inside == was_inside or "epsilon" not in OPTIMIZERS[state.class_name].defaults:
+        return
+    epsilon = float(value_of(state, "epsilon"))
+    if epsilon == 0:
+        state.hyperparameters["epsilon_inside_root"] = inside
+        return
+    if inside:
+        # sqrt(a + e^2) lies between sqrt(a) and sqrt(a) + e, for every a.
+        changed = max(epsilon**2, float(np.finfo(np.float32).tiny))
+        explanation = f"sqrt(a) + {epsilon:.3g} becomes sqrt(a + {changed:.3g})"
+    else:
+        changed = _typical_difference(state, epsilon)
+        explanation = (
+            f"sqrt(a + {epsilon:.3g}) becomes sqrt(a) + {changed:.3g}, equal for the median a"
+        )
+    state.hyperparameters.update(epsilon=changed, epsilon_inside_root=inside)
+    report.add("epsilon", APPROXIMATE, explanation + f": {layout.name} computes it so")
+
+
+def _typical_difference(state: OptimizerState, epsilon: float) -> float:
+    """Median of sqrt(a + epsilon) - sqrt(a) over the accumulators."""
+    role = OPTIMIZERS[state.class_name].roles[0]
+    differences: List[np.ndarray] = []
+    for array in state.slots.get(role, {}).values():
+        values = np.abs(array.read().astype(np.float64)).ravel()
+        values = values[:: max(1, values.size // _SAMPLE)]
+        differences.append(np.sqrt(values + epsilon) - np.sqrt(values))
+    if not differences:
+        return float(np.sqrt(epsilon))
+    return float(np.median(np.concatenate(differences)))
+
+
+def _iterations(state: OptimizerState, layout: Layout, report: Report) -> None:
+    needed = mathematics.depends_on_iterations(state)
+    if state.iterations is None:
+        state.iterations = 0
+        if needed:
+            remedy = "give it with --iterations N"
+            report.add("iterations", DEFAULTED, f"0: the source does not hold it; {remedy}")
+        else:
+            report.add("iterations", UNUSED, "the source does not hold it; nothing depends on it")
+    elif state.class_name in layout.counted:
+        report.add("iterations", COPIED, str(state.iterations))
+    elif not value_of(state, "decay"):
+        report.add(
+            "iterations",
+            UNUSED,
+            f"{state.iterations}: {layout.name} has no place for it; nothing depends on it",
+        )
+    else:  # lr / (1 + decay * (n + k)) is lr' / (1 + decay' * k) with both divided by 1 + decay * n
+        finished, state.iterations = state.iterations, 0
+        divisor = 1.0 + float(value_of(state, "decay")) * finished
+        for name in ("lr", "decay"):
+            state.hyperparameters[name] = float(value_of(state, name)) / divisor
+            report.add(
+                name,
+                RECOMPUTED,
+                f"{_shown(state.hyperparameters[name])}: {layout.name} has no place for "
+                f"iterations ({finished}); with these the rate goes on where it stopped",
+            )
+        report.add("iterations", RECOMPUTED, f"{finished}, inside lr and decay")
+
+
+def _nadam(state: OptimizerState, layout: Layout, report: Report) -> None:
+    """The schedule of momenta, and their product so far."""
+    if state.class_name != "Nadam":
+        return
+    iterations = state.iterations or 0
+    product = mathematics.momentum_product(state, iterations)
+    known = state.scalars.get("m_schedule")
+    if known is None:
+        state.scalars["m_schedule"] = product
+    if layout.momentum_product:
+        if known is None:
+            report.add("m_schedule", RECOMPUTED, f"{product:.9g}, from iterations")
+        else:
+            report.add("m_schedule", COPIED, f"{float(known):.9g}")
+    elif layout.schedule_decay is None:
+        # Who reads such a file multiplies it up again, ours exactly.
+        report.add("m_schedule", RECOMPUTED, f"{layout.name} has no place for it; from iterations")
+    else:
+        report.add(
+            "m_schedule",
+            LOST,
+            f"{layout.name} does not save the product of the momenta, and starts it at 1 again",
+        )
+    wanted, own = layout.schedule_decay, float(value_of(state, "schedule_decay"))
+    if wanted is not None and own != wanted:
+        state.hyperparameters["schedule_decay"] = wanted
+        report.add(
+            "schedule_decay",
+            APPROXIMATE,
+            f"{own:.3g} becomes {wanted:.3g}: {layout.name} warms the momentum up at a fixed pace",
+        )
+
+
+def _clipping(state: OptimizerState, layout: Layout, report: Report) -> None:
+    for name in mathematics.CLIPPING:
+        value = state.hyperparameters.get(name)
+        if value is None:
+            continue
+        if name in layout.clipping:
+            renamed = layout.clipping[name]
+            if renamed == name:
+                report.add(name, COPIED, _shown(value))
+            else:
+                report.add(name, RECOMPUTED, f"as {renamed}={_shown(value)}")
+        elif len(state.parameters) == 1 and name != "clipvalue":
+            other = "clipnorm" if name == "global_clipnorm" else "global_clipnorm"
+            state.hyperparameters[other] = state.hyperparameters.pop(name)
+            report.add(name, RECOMPUTED, f"as {layout.clipping[other]}: there is one parameter")
+        else:
+            del state.hyperparameters[name]
+            what = {
+                "clipnorm": "clips all gradients by their common norm, not each by its own",
+                "global_clipnorm": "clips each gradient by its own norm, not all by their common",
+                "clipvalue": "does not clip values",
+            }[name]
+            report.add(name, LOST, f"{_shown(value)}: {layout.name} {what}")
+
+
+def _slots(state: OptimizerState, layout: Layout, report: Report) -> None:
+    read = mathematics.roles_read(state)
+    written = layouts.roles(layout, state.class_name, state.hyperparameters)
+    for role in list(dict.fromkeys(list(state.slots) + written)):
+        held = role in state.slots
+        if held and role in written:
+            report.add(role, COPIED, _count(state.slots[role]))
+        elif held and role in read:
+            report.add(role, LOST, f"{layout.name} has no such slot")
+        elif held:
+            report.add(role, UNUSED, "nothing reads it with these hyperparameters")
+        elif role in read and state.iterations:
+            report.add(role, DEFAULTED, "zeros: the source does not hold it")
+        else:
+            report.add(role, UNUSED, "zeros: the source does not hold it, and nothing reads it")
+        if held and role not in written:
+            del state.slots[role]
+
+
+def _count(arrays: Dict[str, Array]) -> str:
+    return f"{len(arrays)} arrays, {sum(array.size_in_bytes for array in arrays.values()):,} bytes"

@@ -1,0 +1,173 @@
+"""What there is to see of a state, a report or a comparison: as JSON values and as text."""
+
+import math
+from typing import Any, Dict, List, Sequence
+
+import numpy as np
+
+from keras_optimizers.checkpoint import mathematics
+from keras_optimizers.checkpoint.state import Array, OptimizerState
+from keras_optimizers.checkpoint.verification import Comparison, by_role
+
+
+def describe(state: OptimizerState, norms: bool = True, progress: Any = None) -> Dict[str, Any]:
+    """A state as JSON values.
+
+    Arguments:
+        norms: read every slot for its L2 norm.
+        progress: called with (bytes done, bytes in all).
+    """
+    facts = mathematics.OPTIMIZERS[state.class_name]
+    total = sum(array.size_in_bytes for _, _, array in state.arrays())
+    done = 0
+    slots = []
+    for role, name, array in state.arrays():
+        entry: Dict[str, Any] = {
+            "role": role,
+            "parameter": name,
+            "shape": list(array.shape),
+            "dtype": array.dtype.name,
+        }
+        if norms:
+            entry.update(_norm(array))
+            done += array.size_in_bytes
+            if progress is not None:
+                progress(done, total)
+        slots.append(entry)
+    missing = [name for name in facts.defaults if name not in state.hyperparameters]
+    missing += [role for role in mathematics.roles_read(state) if role not in state.slots]
+    if state.iterations is None:
+        missing.append("iterations")
+    if state.class_name == "Nadam" and "m_schedule" not in state.scalars:
+        missing.append("m_schedule")
+    return {
+        "path": state.provenance.get("path"),
+        "format": state.provenance.get("format"),
+        "title": state.provenance.get("title"),
+        "producer": state.provenance.get("producer"),
+        "class_name": state.class_name,
+        "hyperparameters": {k: _plain(v) for k, v in state.hyperparameters.items()},
+        "iterations": state.iterations,
+        "scalars": {name: _plain(value) for name, value in state.scalars.items()},
+        "parameters": [
+            {"name": one.name, "shape": list(one.shape), "dtype": one.dtype}
+            for one in state.parameters
+        ],
+        "slots": slots,
+        "missing": missing,
+        "notes": list(state.notes),
+    }
+
+
+def _norm(array: Array) -> Dict[str, Any]:
+    values = array.read().astype(np.float64).ravel()
+    with np.errstate(all="ignore"):
+        norm = float(np.sqrt(np.dot(values, values)))
+    return {"norm": norm if math.isfinite(norm) else str(norm)}
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") else value
+
+
+def as_text(description: Dict[str, Any]) -> str:
+    """`describe`'s values for a reader."""
+    lines = [
+        f"{description['path']}",
+        f"  format      {description['format']} ({description['title']})",
+        f"  written by  {description['producer']}",
+        f"  optimizer   {description['class_name']}",
+    ]
+    for name, value in description["hyperparameters"].items():
+        lines.append(f"    {name:<22} {_number(value)}")
+    iterations = description["iterations"]
+    lines.append(f"  iterations  {'not in the file' if iterations is None else iterations}")
+    for name, value in description["scalars"].items():
+        lines.append(f"  {name:<11} {_number(value)}")
+    lines.append("")
+    rows = [
+        [
+            slot["parameter"],
+            "x".join(map(str, slot["shape"])) or "scalar",
+            slot["dtype"],
+            slot["role"],
+            _number(slot["norm"]) if "norm" in slot else "",
+        ]
+        for slot in description["slots"]
+    ]
+    if rows:
+        lines.append(_table(["parameter", "shape", "dtype", "slot", "norm"], rows))
+    else:
+        lines.append("no slots")
+    if description["missing"]:
+        lines.append("\nnot in the file: " + ", ".join(description["missing"]))
+    lines += [f"note: {note}" for note in description["notes"]]
+    return "\n".join(lines)
+
+
+def report_as_text(report: Dict[str, Any]) -> str:
+    """A report's values for a reader."""
+    rows = [[one["field"], one["status"], one["explanation"]] for one in report["fields"]]
+    lines = [_table(["field", "what became of it", ""], rows), ""]
+    lines += [f"note: {note}" for note in report["notes"]]
+    if report["exact"]:
+        lines.append("exact: training goes on as it would have")
+    else:
+        lines.append("not exact: see the fields that are defaulted, approximate or lost")
+    if not report["written"]:
+        lines.append("nothing was written")
+    if report.get("backup"):
+        lines.append(f"the old file is {report['backup']}")
+    return "\n".join(lines)
+
+
+def describe_comparison(comparison: Comparison, same: bool) -> Dict[str, Any]:
+    """A comparison as JSON values: of each role the array that differs most."""
+    roles = []
+    for role, worst in by_role(comparison).items():
+        roles.append(
+            {
+                "role": role,
+                "parameter": worst.parameter,
+                "stored_ulp": _json_number(worst.before),
+                "next_step_ulp": _json_number(worst.after),
+                "next_step_difference": _json_number(worst.largest),
+            }
+        )
+    return {"same": same, "roles": roles, "problems": list(comparison.problems)}
+
+
+def comparison_as_text(description: Dict[str, Any]) -> str:
+    """`describe_comparison`'s values for a reader."""
+    header = ["array", "differs most in", "stored, ulp", "next step, ulp", "next step"]
+    rows = [
+        [
+            one["role"],
+            one["parameter"],
+            _number(one["stored_ulp"]),
+            _number(one["next_step_ulp"]),
+            _number(one["next_step_difference"]),
+        ]
+        for one in description["roles"]
+    ]
+    lines = [_table(header, rows)]
+    lines += [f"problem: {problem}" for problem in description["problems"]]
+    lines.append("both take the same next step" if description["same"] else "the next steps differ")
+    return "\n".join(lines)
+
+
+def _json_number(value: float) -> Any:
+    return value if math.isfinite(value) else str(value)
+
+
+def _number(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    table: List[Sequence[str]] = [header, *rows]
+    widths = [max(len(row[column]) for row in table) for column in range(len(header))]
+    return "\n".join(
+        "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip()
+        for row in table
+    )

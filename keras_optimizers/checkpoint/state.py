@@ -1,0 +1,176 @@
+"""The state of an optimizer, as no file format lays it out: the hub of every conversion."""
+
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterator,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+)
+
+import numpy as np
+
+Shape = Tuple[int, ...]
+
+
+class Parameter(NamedTuple):
+    """A trained variable: its name without ":0", its shape, its dtype's name.
+
+    `value` is its array where the source holds it, else None.
+    """
+
+    name: str
+    shape: Shape
+    dtype: str
+    value: Optional["Array"] = None
+
+
+class Array:
+    """An array that is read when it is asked for, so that large files pass through in pieces.
+
+    Attributes:
+        shape: tuple of ints.
+        dtype: NumPy dtype.
+    """
+
+    def __init__(self, shape: Sequence[int], dtype: Any, load: Callable[[], np.ndarray]) -> None:
+        self.shape = tuple(int(length) for length in shape)
+        self.dtype = np.dtype(dtype)
+        self._load = load
+
+    @classmethod
+    def of(cls, value: Any) -> "Array":
+        """An array that is in memory."""
+        if isinstance(value, Array):
+            return value
+        array = np.asarray(value)
+        return cls(array.shape, array.dtype, lambda: array)
+
+    @classmethod
+    def filled(cls, shape: Sequence[int], dtype: Any, value: float) -> "Array":
+        """An array with one value everywhere."""
+        return cls(shape, dtype, lambda: np.full(tuple(shape), value, dtype))
+
+    def read(self) -> np.ndarray:
+        """The values; read again at every call, nothing is kept."""
+        value = np.asarray(self._load())
+        if value.shape != self.shape:
+            raise ValueError(f"Expected an array of shape {self.shape}, received {value.shape}.")
+        return value
+
+    @property
+    def size_in_bytes(self) -> int:
+        """The bytes of its values in memory."""
+        return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
+
+    def scaled(self, factor: float) -> "Array":
+        """These values times `factor`, in their dtype. A factor of 1 keeps the bits."""
+        if factor == 1:
+            return self
+        return _Scaled(self, factor)
+
+    def __repr__(self) -> str:
+        return f"Array(shape={self.shape}, dtype={self.dtype.name})"
+
+
+class _Scaled(Array):
+    """Remembers the factor: scaled back by its inverse, the array is the original to the bit."""
+
+    def __init__(self, original: Array, factor: float) -> None:
+        def load() -> np.ndarray:
+            return (original.read() * np.float64(factor)).astype(original.dtype)
+
+        super().__init__(original.shape, original.dtype, load)
+        self._original, self._factor = original, factor
+
+    def scaled(self, factor: float) -> Array:
+        both = self._factor * factor
+        return self._original.scaled(1.0 if abs(both - 1) < 1e-6 else both)
+
+
+class OptimizerState:
+    """All that an optimizer needs to go on, whichever file it came from.
+
+    Everything is as r1.10 defines it (a velocity includes the learning rate and has the sign of
+    the step, say): readers convert to that, writers from it.
+
+    Attributes:
+        class_name: "SGD", "RMSprop", "Adagrad", "Adadelta", "Adam", "Adamax" or "Nadam".
+        hyperparameters: values by r1.10's names (`lr`, `beta_1`, ...), and beyond r1.10
+            `global_clipnorm`, `epsilon_inside_root`, RMSprop's `momentum` and `centered`,
+            `weight_decay`, ... Names that the source does not tell are absent.
+        iterations: the number of finished steps; None where the source does not hold it.
+        scalars: the optimizer's own further scalars: Nadam's `m_schedule`, as NumPy scalars.
+        slots: `Array`s by role and by parameter name. A role that the source does not hold is
+            absent.
+        parameters: the trained parameters, in the order of training.
+        provenance: where it comes from: `path`, `format`, `producer`, and `notes`, a list of
+            sentences about what was assumed.
+    """
+
+    def __init__(
+        self,
+        class_name: str,
+        hyperparameters: Mapping[str, Any],
+        iterations: Optional[int],
+        parameters: Sequence[Parameter],
+        slots: Mapping[str, Mapping[str, Any]],
+        scalars: Optional[Mapping[str, Any]] = None,
+        provenance: Optional[Mapping[str, Any]] = None,
+    ) -> None:
+        self.class_name = class_name
+        self.hyperparameters: Dict[str, Any] = dict(hyperparameters)
+        self.iterations = iterations
+        self.parameters = list(parameters)
+        self.slots: Dict[str, Dict[str, Array]] = {
+            role: {name: Array.of(value) for name, value in of_parameters.items()}
+            for role, of_parameters in slots.items()
+        }
+        self.scalars: Dict[str, Any] = dict(scalars or {})
+        self.provenance: Dict[str, Any] = dict(provenance or {})
+        self.provenance.setdefault("notes", [])
+        self._check()
+
+    def _check(self) -> None:
+        names = [parameter.name for parameter in self.parameters]
+        if len(set(names)) != len(names):
+            raise ValueError("Expected parameters of different names.")
+        for role, of_parameters in self.slots.items():
+            for name in of_parameters:
+                if name not in names:
+                    raise ValueError(f"The slot {role} is of an unknown parameter: {name!r}.")
+
+    @property
+    def notes(self) -> List[str]:
+        """What was assumed when the source was read."""
+        return self.provenance["notes"]
+
+    def arrays(self) -> Iterator[Tuple[str, str, Array]]:
+        """(role, parameter name, array) of every slot, role by role in the parameters' order."""
+        for role, of_parameters in self.slots.items():
+            for parameter in self.parameters:
+                if parameter.name in of_parameters:
+                    yield role, parameter.name, of_parameters[parameter.name]
+
+    def copy(self) -> "OptimizerState":
+        """A state of its own, with the same arrays."""
+        return OptimizerState(
+            self.class_name,
+            self.hyperparameters,
+            self.iterations,
+            self.parameters,
+            self.slots,
+            self.scalars,
+            dict(self.provenance, notes=list(self.notes)),
+        )
+
+    def __repr__(self) -> str:
+        return (
+            f"<OptimizerState {self.class_name}, iterations={self.iterations}, "
+            f"{len(self.parameters)} parameters, slots: {', '.join(self.slots) or 'none'}>"
+        )

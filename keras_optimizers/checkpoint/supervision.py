@@ -1,0 +1,112 @@
+"""Work on files that nobody vouches for, in a process of its own.
+
+The HDF5 library can crash, loop or ask for all memory when a file is damaged in the right place.
+No check in Python can prevent that; a process can be watched, and ended.
+"""
+
+import os
+import signal
+import sys
+from typing import Any, Callable
+
+# Seconds of processor time without progress after which a file counts as damaged.
+_PATIENCE = 60
+_MEMORY = 300 << 20
+_FAILED = 2
+
+
+def supervised(work: Callable[[], int], paths: Any, limit_memory: bool = True) -> int:
+    """Run `work` in a child process; its exit status, or 2 where it died.
+
+    Arguments:
+        work: returns an exit status; what it prints appears as usual.
+        paths: the files it reads, for the message and the limit of memory.
+        limit_memory: bound the memory by 300 MB beyond what the files' sizes explain. Not where
+            TensorFlow is loaded.
+
+    Where a system cannot fork, `work` runs in this process.
+    """
+    if not hasattr(os, "fork"):
+        return work()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    child = os.fork()
+    if child == 0:
+        os._exit(_as_child(work, paths, limit_memory))
+    try:
+        _, status = os.waitpid(child, 0)
+    except BaseException:  # Ctrl-C, or a test's timeout: nobody may go on writing
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        raise
+    if os.WIFEXITED(status):
+        return os.WEXITSTATUS(status)
+    shown = ", ".join(repr(path) for path in paths)
+    reasons = {
+        signal.SIGPROF: "made the HDF5 library work without end",
+        signal.SIGKILL: "was being read when the process was killed, maybe for want of memory",
+    }
+    reason = reasons.get(os.WTERMSIG(status), "made the HDF5 library crash")
+    print(f"keras-optimizers: {shown} {reason}. It is damaged or hostile.", file=sys.stderr)
+    return _FAILED
+
+
+def _as_child(work: Callable[[], int], paths: Any, limit_memory: bool) -> int:
+    try:
+        _end_with_parent()
+        if limit_memory:
+            _limit_memory(paths)
+            progressed()
+        status = work()
+    except SystemExit as stop:
+        status = stop.code if isinstance(stop.code, int) else _FAILED
+    except KeyboardInterrupt:
+        status = 130
+    except MemoryError:
+        print(
+            "keras-optimizers: the file needs more memory than one of its size should. It is "
+            "damaged or hostile.",
+            file=sys.stderr,
+        )
+        status = _FAILED
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+        status = 70  # an error of ours
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        pass
+    return status
+
+
+def progressed() -> None:
+    """Something was finished: the patience begins anew."""
+    signal.setitimer(signal.ITIMER_PROF, _PATIENCE)
+
+
+def _limit_memory(paths: Any) -> None:
+    import resource
+
+    sizes = sum(os.path.getsize(path) for path in paths if os.path.isfile(path))
+    try:
+        with open("/proc/self/statm") as opened:
+            used = int(opened.read().split()[0]) * resource.getpagesize()
+    except (OSError, ValueError, IndexError):
+        return  # no such file on this system; the checks in `hdf5` remain
+    allowed = used + _MEMORY + 2 * sizes
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    if hard == resource.RLIM_INFINITY or allowed < hard:
+        resource.setrlimit(resource.RLIMIT_AS, (allowed, hard))
+
+
+def _end_with_parent() -> None:
+    """On Linux: when the parent is killed, so is the child."""
+    try:
+        import ctypes
+
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # 1 is PR_SET_PDEATHSIG
+    except (ImportError, OSError, AttributeError):
+        pass

@@ -1,0 +1,287 @@
+"""Optimizers' weights as a list: how an era's `get_weights` order becomes state, and back."""
+
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+
+import numpy as np
+
+from keras_optimizers.checkpoint import layouts
+from keras_optimizers.checkpoint.errors import CheckpointError
+from keras_optimizers.checkpoint.layouts import Layout
+from keras_optimizers.checkpoint.matching import (
+    Candidate,
+    match_in_order,
+    trained,
+    unique_names,
+)
+from keras_optimizers.checkpoint.state import Array, OptimizerState, Parameter
+
+_LARGEST_SCALAR = 4096  # bytes: scalars are read at once, arrays are not
+
+
+class Weight(NamedTuple):
+    """One entry of a list of weights: the era's name of it, and its values."""
+
+    name: str
+    array: Array
+
+
+class Content(NamedTuple):
+    """What a list of weights holds."""
+
+    iterations: Optional[int]
+    scalars: Dict[str, Any]
+    parameters: List[Parameter]
+    slots: Dict[str, Dict[str, Array]]
+
+
+def parse(
+    layout: Layout,
+    class_name: str,
+    options: Dict[str, Any],
+    weights: Sequence[Weight],
+    candidates: Optional[Sequence[Candidate]],
+    path: str,
+) -> Content:
+    """The state in a list of weights.
+
+    Arguments:
+        options: hyperparameters by our names; which slots there are depends on some.
+        candidates: the model's variables, in order; None where the file has no model. Then the
+            parameters are named by their position.
+
+    Raises:
+        CheckpointError: If the list has another layout, or fits the parameters in no one way.
+    """
+    problems = []
+    for variant in _variants(layout, class_name, options, len(weights)):
+        try:
+            return _parse_variant(layout, class_name, variant, weights, candidates, path)
+        except CheckpointError as error:
+            problems.append(str(error))
+    shapes = [weight.array.shape for weight in weights[:8]]
+    raise CheckpointError(
+        problems[0]
+        if problems
+        else f"Cannot read {path!r}: {len(weights)} weights of {class_name}, of shapes {shapes} "
+        f"..., are in no layout of {layout.title} that is known."
+    )
+
+
+class _Variant(NamedTuple):
+    """One way in which releases of an era ordered their weights."""
+
+    first: List[str]
+    roles: List[str]
+    last: List[str]
+
+
+def _variants(
+    layout: Layout, class_name: str, options: Dict[str, Any], count: int
+) -> Iterator[_Variant]:
+    """The orders that fit a number of weights, the usual first."""
+    usual = layouts.scalars(layout, class_name, options)
+    last = layouts.last_scalars(layout, class_name)
+    role_names = layouts.roles(layout, class_name, options)
+    firsts = [usual]
+    if class_name == "Nadam":  # 1.14 and 1.15's old class, and ours, have m_schedule
+        without = [name for name in usual if name != "m_schedule"]
+        firsts += [without, [*without, "m_schedule"]]
+    if "iterations" not in usual:  # ours take Keras 2.3's lists
+        firsts.append(["iterations", *usual])
+    if layout.decay == "schedule":  # whether the learning rate is a weight varies
+        firsts += [["iterations"], ["iterations", "learning_rate"]]
+    role_variants = [role_names]
+    if class_name == "Adam":
+        moments = ["first_moment", "second_moment"]
+        role_variants += [[*moments, "largest_second_moment"], moments]
+    if class_name == "SGD":
+        role_variants += [["velocity"], []]
+    tried: List[_Variant] = []
+    for roles in role_variants:
+        for first in firsts:
+            for variant in (_Variant(first, roles, last), _Variant(first, roles, [])):
+                slots = count - len(first) - len(variant.last)
+                fits = slots >= 0 and (slots % len(roles) == 0 if roles else slots == 0)
+                if fits and variant not in tried:
+                    tried.append(variant)
+                    yield variant
+
+
+def _parse_variant(
+    layout: Layout,
+    class_name: str,
+    variant: _Variant,
+    weights: Sequence[Weight],
+    candidates: Optional[Sequence[Candidate]],
+    path: str,
+) -> Content:
+    values: Dict[str, Any] = {}
+    first, role_names, last = variant
+    end = len(weights) - len(last)
+    for name, weight in zip(first + last, [*weights[: len(first)], *weights[end:]]):
+        if weight.array.shape != ():
+            raise CheckpointError(
+                f"Cannot read {path!r}: expected the scalar {name} first, found {weight.name!r} "
+                f"of shape {weight.array.shape}."
+            )
+        if name == "iterations" and weight.array.dtype.kind == "f" and not _looks_counted(weight):
+            raise CheckpointError(f"Cannot read {path!r}: {weight.name!r} does not count steps.")
+        values[name] = weight.array.read()[()]
+    arrays = [weight.array for weight in weights[len(first) : end]]
+    by_role = deal(layout, class_name, role_names, arrays)
+    shapes = _common_shapes(by_role, weights, path)
+    if candidates is None:
+        chosen = [
+            Candidate(f"parameter_{index}", array)
+            for index, array in enumerate(by_role[role_names[0]] if role_names else [])
+        ]
+        parameters = [Parameter(one.name, one.array.shape, one.array.dtype.name) for one in chosen]
+    else:
+        chosen = match_in_order(shapes, candidates, path) if role_names else trained(candidates)
+        parameters = [
+            candidate.as_parameter(name) for candidate, name in zip(chosen, unique_names(chosen))
+        ]
+    slots = {
+        role: {parameter.name: array for parameter, array in zip(parameters, group)}
+        for role, group in by_role.items()
+        if role != "largest_second_moment" or not _are_stand_ins(group, shapes)
+    }
+    iterations = values.pop("iterations", None)
+    if iterations is not None:
+        iterations = _checked_count(iterations, path)
+    return Content(iterations, values, parameters, slots)
+
+
+def _looks_counted(weight: Weight) -> bool:
+    """The first Keras 2.0 counts in a float; so its name must say it."""
+    return "iter" in weight.name.lower()
+
+
+def _checked_count(value: Any, path: str) -> int:
+    number = float(value)
+    if not (number >= 0 and number == int(number) and number < 2**62):
+        raise CheckpointError(f"Cannot read {path!r}: {value!r} is no number of finished steps.")
+    return int(value)
+
+
+def deal(
+    layout: Layout, class_name: str, role_names: Sequence[str], items: List[Any]
+) -> Dict[str, List[Any]]:
+    """Slots in a layout's order, by role."""
+    if not role_names:
+        return {}
+    alternating = [role for role in role_names if role != "largest_second_moment"]
+    apart = [role for role in role_names if role == "largest_second_moment"]
+    count = len(items) // len(role_names)
+    if class_name not in layout.interleaved:
+        return {
+            role: items[index * count : (index + 1) * count]
+            for index, role in enumerate(role_names)
+        }
+    size = count * len(alternating)
+    dealt = {role: items[index : size : len(alternating)] for index, role in enumerate(alternating)}
+    for index, role in enumerate(apart):
+        dealt[role] = items[size + index * count : size + (index + 1) * count]
+    return dealt
+
+
+def _common_shapes(
+    by_role: Dict[str, List[Array]], weights: Sequence[Weight], path: str
+) -> List[Tuple[int, ...]]:
+    """The shapes of the parameters, on which all roles must agree."""
+    shapes: Optional[List[Tuple[int, ...]]] = None
+    for role, arrays in by_role.items():
+        own = [array.shape for array in arrays]
+        if shapes is None:
+            shapes = own
+        elif own != shapes and not (
+            role == "largest_second_moment" and _are_stand_ins(arrays, shapes)
+        ):
+            raise CheckpointError(
+                f"Cannot read {path!r}: its {len(weights)} optimizer weights do not form groups "
+                f"of equal shapes (slots of the role {role} differ from the others)."
+            )
+    return shapes or []
+
+
+def _are_stand_ins(arrays: Sequence[Array], shapes: Sequence[Tuple[int, ...]]) -> bool:
+    """Adam without AMSGrad keeps arrays of shape (1,) in the third group, which nothing reads."""
+    return all(array.shape == (1,) for array in arrays) and any(shape != (1,) for shape in shapes)
+
+
+def arrange(layout: Layout, state: OptimizerState) -> List[Weight]:
+    """The state as a list of weights in a layout's order, named as that era names them."""
+    options = state.hyperparameters
+    first, last = (
+        [Weight(_scalar_name(layout, state, name), _scalar(state, name)) for name in names]
+        for names in (
+            layouts.scalars(layout, state.class_name, options),
+            layouts.last_scalars(layout, state.class_name),
+        )
+    )
+    role_names = layouts.roles(layout, state.class_name, options)
+    groups = [
+        [
+            Weight(_slot_name(layout, state, role, group, index), _slot(state, role, parameter))
+            for index, parameter in enumerate(state.parameters)
+        ]
+        for group, role in enumerate(role_names)
+    ]
+    return first + undeal(layout, state.class_name, role_names, groups) + last
+
+
+def undeal(
+    layout: Layout, class_name: str, role_names: Sequence[str], groups: Sequence[List[Any]]
+) -> List[Any]:
+    """Groups, one a role, in a layout's order: the inverse of `deal`."""
+    if class_name not in layout.interleaved:
+        return [item for group in groups for item in group]
+    alternating = [g for role, g in zip(role_names, groups) if role != "largest_second_moment"]
+    apart = [g for role, g in zip(role_names, groups) if role == "largest_second_moment"]
+    dealt = [item for of_parameter in zip(*alternating) for item in of_parameter]
+    return dealt + [item for group in apart for item in group]
+
+
+def _scalar(state: OptimizerState, name: str) -> Array:
+    if name == "iterations":
+        return Array.of(np.asarray(state.iterations or 0, np.int64))
+    if name == "learning_rate":
+        return Array.of(np.asarray(state.hyperparameters["lr"], np.float32))
+    return Array.of(np.asarray(state.scalars[name], np.float32))
+
+
+def _slot(state: OptimizerState, role: str, parameter: Parameter) -> Array:
+    """A slot; zeros where the source has none, a stand-in for AMSGrad's where it is off."""
+    found = state.slots.get(role, {}).get(parameter.name)
+    if role == "largest_second_moment" and not state.hyperparameters.get("amsgrad"):
+        return Array.filled((1,), parameter.dtype, 0)
+    return Array.filled(parameter.shape, parameter.dtype, 0) if found is None else found
+
+
+def _scalar_name(layout: Layout, state: OptimizerState, name: str) -> str:
+    class_name = state.class_name
+    if layout is layouts.OPTIMIZER_V2:
+        return {
+            "iterations": f"training/{class_name}/iter:0",
+            "m_schedule": f"training/{class_name}/momentum_cache:0",
+        }[name]
+    if layout is layouts.TF_KERAS_2_11:
+        return "iteration:0"
+    if layout is layouts.KERAS_3:
+        scope = class_name.lower()
+        return f"{scope}/{ {'iterations': 'iteration', 'm_schedule': 'variable'}.get(name, name) }"
+    return f"{class_name}/{name}:0"
+
+
+def _slot_name(layout: Layout, state: OptimizerState, role: str, group: int, index: int) -> str:
+    class_name, parameter = state.class_name, state.parameters[index].name
+    if layout is layouts.OPTIMIZER_V2:
+        return f"training/{class_name}/{parameter}/{layout.roles[role]}:0"
+    if layout is layouts.TF_KERAS_2_11:
+        return f"{class_name}/{layout.roles[role]}/{parameter}:0"
+    if layout is layouts.KERAS_3:
+        return f"{class_name.lower()}/{parameter.replace('/', '_')}_{layout.roles[role]}"
+    number = group * len(state.parameters) + index
+    if layout is layouts.KERAS_2_3:
+        return f"training/{class_name}/Variable_{number}:0"
+    return f"training/{class_name}/Variable{f'_{number}' if number else ''}:0"
