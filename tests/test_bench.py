@@ -81,5 +81,5 @@ def test_a_folder_that_is_not_there_is_said_before_measuring(capsys):
 def test_the_options_name_all_cases_and_optimizers():
     from keras_optimizers.bench import arguments, cases, peers
 
-    assert arguments.CASES == tuple(cases.CASES)
-    assert arguments.OPTIMIZERS == tuple(peers.OPTIMIZERS)
+    assert tuple(cases.CASES) == arguments.CASES
+    assert tuple(peers.OPTIMIZERS) == arguments.OPTIMIZERS

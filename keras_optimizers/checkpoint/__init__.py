@@ -78,9 +78,10 @@ def write(
             be written. Nothing has changed then.
     """
     path = os.fspath(path)
-    target = _spokes.target(format, path)
+    target = _spokes.target(format)
     report = Report()
     fitted = _fit(state, target.layout, report)
+    target.check(fitted, report)
     fitted.provenance = dict(state.provenance, notes=[])
     carried = None if source is None else os.fspath(source)
     target.write(fitted, path, target.layout, carried, report=report, **options)

@@ -169,8 +169,6 @@ def migrate(options: argparse.Namespace) -> int:
         print("keras-optimizers migrate: give DST, or --in-place", file=sys.stderr)
         return UNUSABLE
     write_options = {"scope": options.scope} if options.to == "saver" else {}
-    if options.model is not None and options.to == "checkpoint":
-        write_options["model"] = options.model
     outcome = migration.migrate(
         options.source,
         options.source if options.target is None else options.target,
@@ -182,6 +180,7 @@ def migrate(options: argparse.Namespace) -> int:
         in_place=options.in_place,
         overwrite=options.overwrite,
         progress=_progress(),
+        model=options.model,
         read_options=_read_options(options),
         write_options=write_options,
     )

@@ -48,17 +48,19 @@ def fit(state: OptimizerState, layout: Layout, report: Report) -> OptimizerState
 
 
 def _hyperparameters(state: OptimizerState, layout: Layout, report: Report) -> None:
+    era = state.provenance.get("defaults", {})
     for name, default in OPTIMIZERS[state.class_name].defaults.items():
         if name in state.hyperparameters:
             report.add(name, COPIED, _shown(state.hyperparameters[name]))
-        else:
-            state.hyperparameters[name] = default
-            report.add(
-                name,
-                DEFAULTED,
-                f"{_shown(default)}, r1.10's default: the source does not hold it. "
-                f"Give it with --set {name}=VALUE",
-            )
+            continue
+        value = state.hyperparameters[name] = era.get(name, default)
+        whose = "its era's" if name in era else "r1.10's"
+        report.add(
+            name,
+            DEFAULTED,
+            f"{_shown(value)}, {whose} default: the source does not hold it. Give it with "
+            f"--set {name}=VALUE",
+        )
 
 
 def _shown(value: Any) -> str:

@@ -151,7 +151,7 @@ def array(dataset: Any, path: str) -> Array:
         CheckpointError: If it does not hold numbers.
     """
     dtype = dataset.dtype
-    if dtype.kind == "V" and dtype.itemsize == 2 or dtype.kind not in "biuf":
+    if (dtype.kind == "V" and dtype.itemsize == 2) or dtype.kind not in "biuf":
         raise CheckpointError(
             f"Cannot read {path!r}: {dataset.name!r} holds {dtype}, expected real numbers."
         )

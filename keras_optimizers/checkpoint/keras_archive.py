@@ -155,8 +155,16 @@ def _read(archive: Archive) -> OptimizerState:
         layout = layouts.OPTIMIZER_V2
     candidates = _candidates(archive.weights, archive.config, path)
     state = _state(layout, serialized, archive.weights, candidates, path)
+    state.variables = {one.name: one.array for one in candidates or []}
     state.provenance.update(producer=f"keras {version}", file=archive)
     return state
+
+
+def model_candidates(path: str) -> List[Candidate]:
+    """The variables of the model in an archive, read into memory."""
+    with Archive(path) as archive, hdf5.reported(path):
+        found = _candidates(archive.weights, archive.config, path) or []
+        return [one._replace(array=Array.of(one.array.read())) for one in found]
 
 
 def _state(
@@ -225,7 +233,7 @@ def _candidates(weights_file: Any, config: Dict[str, Any], path: str) -> Optiona
             for index, weight in enumerate(own):
                 trainable = None
                 statistics = layers[name].class_name.startswith("BatchNorm") and 2
-                if not layers[name].trainable or statistics and index >= len(own) - statistics:
+                if not layers[name].trainable or (statistics and index >= len(own) - statistics):
                     trainable = False
                 plain = _variable_name(layers[name].class_name, index, len(own))
                 scope = name + group.split(name)[-1] if "/cell" in group else name
@@ -252,11 +260,10 @@ def is_weights_file(path: str) -> bool:
     """Whether an HDF5 file has the groups of a `.weights.h5`, or is a state file of ours."""
     if not holds(path):
         return False
-    with hdf5.open_checked(path, os.path.getsize(path), path) as opened:
-        with hdf5.reported(path):
-            return "model_weights" not in opened and (
-                "optimizer" in opened or ("layers" in opened and "layer_names" not in opened.attrs)
-            )
+    with hdf5.open_checked(path, os.path.getsize(path), path) as opened, hdf5.reported(path):
+        return "model_weights" not in opened and (
+            "optimizer" in opened or ("layers" in opened and "layer_names" not in opened.attrs)
+        )
 
 
 def read_weights_file(path: str, class_name: Optional[str] = None) -> OptimizerState:
@@ -384,15 +391,15 @@ def _write_archive(
             f"Cannot write {path!r}: the source holds no model, and a .keras file is a whole "
             "one. Use an ending of .weights.h5 for the optimizer's state alone."
         )
-    with WholeModel(source) as model, tempfile.TemporaryFile() as unpacked:
+    with WholeModel(source) as model, tempfile.TemporaryDirectory() as folder:
         old = model.json_attribute("model_config")
         training = model.json_attribute("training_config") or {}
         config = _translated(old, report)
-        weights = h5py.File(unpacked, "w")
-        _write_layers(model, old or {}, weights)
         config["compile_config"] = _compile_config(training, report)
         metadata = {"keras_version": "3.0.0", "date_saved": ""}
-        _pack(state, path, layout, config, metadata, weights, progress)
+        with h5py.File(os.path.join(folder, "layers.h5"), "w") as weights:
+            _write_layers(model, old or {}, weights)
+            _pack(state, path, layout, config, metadata, weights, progress)
 
 
 def _compile_config(training: Dict[str, Any], report: Report) -> Dict[str, Any]:

@@ -14,8 +14,8 @@ from keras_optimizers.checkpoint.layouts import Layout
 from keras_optimizers.checkpoint.matching import Candidate
 from keras_optimizers.checkpoint.model_config import layer_order
 from keras_optimizers.checkpoint.replacing import written_whole
-from keras_optimizers.checkpoint.report import Report
-from keras_optimizers.checkpoint.state import OptimizerState
+from keras_optimizers.checkpoint.report import COPIED, DEFAULTED, LOST, Report
+from keras_optimizers.checkpoint.state import Array, OptimizerState
 from keras_optimizers.checkpoint.weight_lists import Weight
 
 # Never trained, whichever layer they belong to.
@@ -104,6 +104,25 @@ def _frozen_layers(model_config: Optional[Dict[str, Any]]) -> Tuple[str, ...]:
         return ()  # a model of an unknown kind: shapes decide
 
 
+def model_candidates(path: str) -> List[Candidate]:
+    """The variables of the model in a file; their values are read from it when they are used."""
+    model = WholeModel(path)
+    with hdf5.reported(path):
+        return [
+            # The file stays open as long as its arrays are in use.
+            one._replace(array=Array(one.array.shape, one.array.dtype, _kept(model, one.array)))
+            for one in model.candidates() or []
+        ]
+
+
+def _kept(model: WholeModel, array: Array) -> Any:
+    def load() -> Any:
+        assert model.file
+        return array.read()
+
+    return load
+
+
 def holds(path: str) -> bool:
     """Whether the file begins as HDF5 files do."""
     try:
@@ -125,7 +144,7 @@ def layout_of(config: Dict[str, Any], keras_version: str, names: Sequence[str]) 
         return layouts.KERAS_3
     first = names[0].split(":")[0].split("/")[-1] if names else ""
     is_tf_keras = keras_version.endswith("-tf")
-    if first == "iteration" or "jit_compile" in config and not config.get("is_legacy_optimizer"):
+    if first == "iteration" or ("jit_compile" in config and not config.get("is_legacy_optimizer")):
         return layouts.TF_KERAS_2_11
     if first == "iter" or "name" in config:
         return layouts.OPTIMIZER_V2
@@ -196,6 +215,7 @@ def _read(model: WholeModel) -> OptimizerState:
         scalars,
         provenance,
     )
+    state.variables = {one.name: one.array for one in candidates or []}
     state.provenance["file"] = model  # keeps it open for arrays that are read later
     return state
 
@@ -247,6 +267,8 @@ def write(
             with WholeModel(source) as model, hdf5.reported(source):
                 training = model.json_attribute("training_config") or {}
                 _carry_over(model.file, target)
+            if source != state.provenance.get("path"):
+                _put_values(target, state.variables, report or Report())
         if model_config is not None:
             target.attrs["model_config"] = json.dumps(model_config).encode("utf-8")
         training["optimizer_config"] = serialized
@@ -260,6 +282,25 @@ def _carry_over(source: Any, target: Any) -> None:
     for name in source:
         if name != "optimizer_weights":
             source.copy(name, target)
+
+
+def _put_values(target: Any, variables: Dict[str, Array], report: Report) -> None:
+    """The checkpoint's values in the place of those of the file that lent the model."""
+    group = target["model_weights"]
+    put, missing = 0, []
+    for layer_name in hdf5.names(group, "layer_names"):
+        for name in hdf5.names(group[layer_name], "weight_names"):
+            dataset, value = group[layer_name][name], variables.get(name.split(":")[0])
+            if value is None or value.shape != dataset.shape:
+                missing.append(name)
+            else:
+                dataset[...] = value.read()
+                put += 1
+    if put:
+        report.add("model weights", COPIED, f"{put} arrays")
+    if missing:
+        held = f"the source does not hold {', '.join(missing[:5])}: the model file's are kept"
+        report.add("model weights", LOST if variables else DEFAULTED, held)
 
 
 def write_weights(group: Any, weights: Sequence[Weight], progress: Any = None) -> None:

@@ -74,6 +74,7 @@ def migrate(
     in_place: bool = False,
     overwrite: bool = False,
     progress: Any = None,
+    model: Optional[str] = None,
     read_options: Optional[Dict[str, Any]] = None,
     write_options: Optional[Dict[str, Any]] = None,
 ) -> Outcome:
@@ -87,17 +88,20 @@ def migrate(
         in_place: `target` is `source`; the old file stays as a backup.
         overwrite: `target` may exist.
         progress: called with (bytes done, bytes in all).
+        model: a file that holds the model, where the source holds none; the target gets it with
+            the source's values.
         read_options, write_options: for the formats that need more than a path.
 
     Raises:
         CheckpointError: If that is impossible. Nothing has changed then.
     """
     _check_places(source, target, in_place, overwrite)
-    state = spokes.read(source, **(read_options or {}))
+    state = spokes.read(source, values=values, **(read_options or {}))
     override(state, iterations, values)
-    spoke = spokes.target(to, target)
+    spoke = spokes.target(to)
     report = Report()
     fitted = fit(state, spoke.layout, report)
+    spoke.check(fitted, report)
     fitted.provenance = dict(state.provenance, notes=[])
     comparison = None
     if report.inexact:
@@ -113,7 +117,7 @@ def migrate(
         fitted,
         target,
         spoke.layout,
-        source,
+        model or source,
         report=report,
         progress=progress,
         **(write_options or {}),

@@ -3,20 +3,29 @@
 import os
 from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
-from keras_optimizers.checkpoint import keras_archive, keras_hdf5, layouts
+from keras_optimizers.checkpoint import (
+    bundles,
+    keras_archive,
+    keras_hdf5,
+    layouts,
+    object_checkpoint,
+    saver,
+    tf_train,
+)
 from keras_optimizers.checkpoint.errors import CheckpointError
+from keras_optimizers.checkpoint.matching import Candidate
+from keras_optimizers.checkpoint.report import Report
 from keras_optimizers.checkpoint.state import OptimizerState
 
 HDF5 = "hdf5"
 ARCHIVE = "archive"
 BUNDLE = "bundle"
 
-# Formats beside the layouts of HDF5, with what they are.
-BUNDLES: Dict[str, str] = {
-    "saver": "tf.train.Saver, of a graph with ours or with upstream's old classes",
-    "saver-tf-train": "tf.train.Saver, of a graph with tf.train optimizers",
-    "checkpoint": "tf.train.Checkpoint or save_weights, with OptimizerV2",
+# TensorFlow's own formats, beside the layouts of HDF5.
+_BUNDLE_SPOKES: Dict[str, Any] = {
+    spoke.LAYOUT.name: spoke for spoke in (saver, tf_train, object_checkpoint)
 }
+BUNDLES = tuple(_BUNDLE_SPOKES)
 
 
 def names() -> List[str]:
@@ -27,7 +36,8 @@ def names() -> List[str]:
 def titles() -> Dict[str, str]:
     """What each format is, by name."""
     found = {name: layout.title for name, layout in layouts.LAYOUTS.items()}
-    return dict(found, **BUNDLES)
+    found.update((name, spoke.LAYOUT.title) for name, spoke in _BUNDLE_SPOKES.items())
+    return found
 
 
 def kind_of(path: str) -> str:
@@ -61,14 +71,20 @@ def _bundle_prefix(path: str) -> Optional[str]:
     return None
 
 
-def read(path: str, **options: Any) -> OptimizerState:
+def read(
+    path: str,
+    class_name: Optional[str] = None,
+    model: Optional[str] = None,
+    values: Optional[Dict[str, Any]] = None,
+) -> OptimizerState:
     """The optimizer's state in a file of any format.
 
     Arguments:
         path: path of an HDF5 or .keras file, or prefix of a TensorFlow checkpoint.
-        **options: for TensorFlow's checkpoints, which do not tell everything: `class_name`,
-            `model` (path of a file that holds the model), `optimizer` (name of the optimizer's
-            scope or attribute).
+        class_name: where the file does not tell it.
+        model: path of a file that holds the same model, for TensorFlow's checkpoints, which tell
+            neither the order of the parameters nor what is trained.
+        values: hyperparameters, where the file does not hold them.
 
     Raises:
         CheckpointError: If the file cannot be read, or holds no optimizer's state.
@@ -76,36 +92,66 @@ def read(path: str, **options: Any) -> OptimizerState:
     path = os.fspath(path)
     kind = kind_of(path)
     if kind == BUNDLE:
-        from keras_optimizers.checkpoint import bundles
-
-        return bundles.read(_bundle_prefix(path) or path, **options)
+        return _read_bundle(_bundle_prefix(path) or path, class_name, model, values or {})
     if kind == ARCHIVE:
         return keras_archive.read(path)
     if keras_archive.is_weights_file(path):
-        return keras_archive.read_weights_file(path)
+        return keras_archive.read_weights_file(path, class_name)
     return keras_hdf5.read(path)
 
 
+def _read_bundle(
+    prefix: str, class_name: Optional[str], model: Optional[str], values: Dict[str, Any]
+) -> OptimizerState:
+    tensors = bundles.open_bundle(prefix)
+    candidates = None if model is None else model_candidates(model)
+    if bundles.is_object_checkpoint(tensors):
+        return object_checkpoint.read(prefix, tensors, candidates, values, class_name)
+    if saver.scope_of(tensors) is not None:
+        return saver.read(prefix, tensors, candidates, values)
+    return tf_train.read(prefix, tensors, candidates, values, class_name)
+
+
+def model_candidates(path: str) -> List[Candidate]:
+    """The variables of the model in a file.
+
+    Raises:
+        CheckpointError: If the file holds none.
+    """
+    if kind_of(path) == ARCHIVE:
+        found = keras_archive.model_candidates(path)
+    else:
+        found = keras_hdf5.model_candidates(path)
+    if not found:
+        raise CheckpointError(f"{path!r} holds no model.")
+    return found
+
+
 class Target(NamedTuple):
-    """A writer: the layout a state must fit, and the function that writes what fits."""
+    """A writer: the layout a state must fit, and the function that writes what fits.
+
+    `check` refuses or reports what a layout cannot say.
+    """
 
     layout: layouts.Layout
     write: Callable[..., None]
-    kind: str
+    check: Callable[[OptimizerState, Report], None]
 
 
-def target(name: str, path: str) -> Target:
+def target(name: str) -> Target:
     """The writer for a format's name.
 
     Raises:
         CheckpointError: If there is no such format.
     """
     if name in BUNDLES:
-        from keras_optimizers.checkpoint import bundles
-
-        return Target(bundles.LAYOUTS[name], bundles.WRITERS[name], BUNDLE)
+        spoke = _BUNDLE_SPOKES[name]
+        return Target(spoke.LAYOUT, spoke.write, getattr(spoke, "check", _nothing))
     if name not in layouts.LAYOUTS:
         raise CheckpointError(f"Unknown format {name!r}; there are: {', '.join(names())}.")
-    if name == layouts.KERAS_3.name:
-        return Target(layouts.KERAS_3, keras_archive.write, ARCHIVE)
-    return Target(layouts.LAYOUTS[name], keras_hdf5.write, HDF5)
+    write = keras_archive.write if name == layouts.KERAS_3.name else keras_hdf5.write
+    return Target(layouts.LAYOUTS[name], write, _nothing)
+
+
+def _nothing(state: OptimizerState, report: Report) -> None:
+    """The layout says all."""

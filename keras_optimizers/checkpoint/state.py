@@ -109,6 +109,8 @@ class OptimizerState:
         slots: `Array`s by role and by parameter name. A role that the source does not hold is
             absent.
         parameters: the trained parameters, in the order of training.
+        variables: the model's variables by name as far as the source holds them, trained or not:
+            what a format that keeps model and optimizer together needs.
         provenance: where it comes from: `path`, `format`, `producer`, and `notes`, a list of
             sentences about what was assumed.
     """
@@ -134,6 +136,7 @@ class OptimizerState:
         self.scalars: Dict[str, Any] = dict(scalars or {})
         self.provenance: Dict[str, Any] = dict(provenance or {})
         self.provenance.setdefault("notes", [])
+        self.variables: Dict[str, Array] = {}
         self._check()
 
     def _check(self) -> None:
@@ -159,7 +162,7 @@ class OptimizerState:
 
     def copy(self) -> "OptimizerState":
         """A state of its own, with the same arrays."""
-        return OptimizerState(
+        copied = OptimizerState(
             self.class_name,
             self.hyperparameters,
             self.iterations,
@@ -168,6 +171,8 @@ class OptimizerState:
             self.scalars,
             dict(self.provenance, notes=list(self.notes)),
         )
+        copied.variables = dict(self.variables)
+        return copied
 
     def __repr__(self) -> str:
         return (

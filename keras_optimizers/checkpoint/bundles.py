@@ -1,0 +1,156 @@
+"""TensorFlow's own checkpoint files (PREFIX.index, PREFIX.data-...): tensors by name.
+
+Needs TensorFlow, any from 1.13 on. What the names mean is said in `saver`, `tf_train` and
+`object_checkpoint`.
+"""
+
+import os
+import shutil
+from typing import Any, Dict, Iterable, List, Tuple
+
+import numpy as np
+
+from keras_optimizers.checkpoint.errors import CheckpointError
+from keras_optimizers.checkpoint.replacing import folder_beside, to_disk
+from keras_optimizers.checkpoint.state import Array
+
+# Tensors are handed to TensorFlow in portions of this many bytes.
+_PORTION = 1 << 26
+
+
+def require_tensorflow() -> Any:
+    """The module tensorflow.compat.v1.
+
+    Raises:
+        CheckpointError: If TensorFlow is not installed.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        import tensorflow.compat.v1 as tf
+    except ImportError as error:
+        raise CheckpointError(
+            "TensorFlow's checkpoints are read and written by TensorFlow (1.13 or later; 1.15 on "
+            f"Python 3.6 and 3.7): {error}. HDF5 and .keras files need none."
+        ) from error
+    return tf
+
+
+def open_bundle(prefix: str) -> Dict[str, Array]:
+    """All numeric tensors of a checkpoint, by name.
+
+    Raises:
+        CheckpointError: If it cannot be read.
+    """
+    tf = require_tensorflow()
+    try:
+        reader = tf.train.NewCheckpointReader(prefix)
+        shapes = reader.get_variable_to_shape_map()
+        dtypes = reader.get_variable_to_dtype_map()
+    except (tf.errors.OpError, ValueError, RuntimeError) as error:
+        raise _unreadable(prefix, error) from error
+
+    def array(name: str) -> Array:
+        def load() -> np.ndarray:
+            try:
+                return np.asarray(reader.get_tensor(name))
+            except (tf.errors.OpError, ValueError, RuntimeError) as error:
+                raise _unreadable(prefix, error) from error
+
+        return Array(shapes[name], dtypes[name].as_numpy_dtype, load)
+
+    return {
+        name: array(name)
+        for name in sorted(shapes)
+        if dtypes[name].is_floating or dtypes[name].is_integer or dtypes[name].is_bool
+    }
+
+
+def _unreadable(prefix: str, error: Exception) -> CheckpointError:
+    reason = " ".join(str(error).split())[:200]
+    return CheckpointError(f"Cannot read {prefix!r}: it is damaged or incomplete ({reason}).")
+
+
+def is_object_checkpoint(tensors: Iterable[str]) -> bool:
+    """Whether the names are those of `tf.train.Checkpoint` and `save_weights`."""
+    return any("/.ATTRIBUTES/" in name for name in tensors)
+
+
+def write_bundle(prefix: str, tensors: List[Tuple[str, Array]], progress: Any = None) -> None:
+    """Write tensors as a checkpoint; `PREFIX.index`, without which it is none, comes last.
+
+    Raises:
+        CheckpointError: If a file of that prefix exists: several files cannot be replaced at once.
+    """
+    if os.path.exists(prefix + ".index"):
+        raise CheckpointError(
+            f"{prefix!r} exists, and a TensorFlow checkpoint cannot be replaced at one stroke. Use "
+            "another prefix."
+        )
+    total = sum(array.size_in_bytes for _, array in tensors)
+    done = 0
+    with folder_beside(prefix) as folder:
+        parts = []
+        for number, portion in enumerate(_portions(tensors)):
+            part = os.path.join(folder, f"part{number}", "part")
+            os.mkdir(os.path.dirname(part))
+            _save(part, [(name, array.read()) for name, array in portion])
+            parts.append(part)
+            done += sum(array.size_in_bytes for _, array in portion)
+            if progress is not None:
+                progress(done, total)
+        merged = os.path.join(folder, "merged")
+        _merge(parts, merged)
+        move_bundle(merged, prefix)
+
+
+def move_bundle(source: str, prefix: str) -> None:
+    """Give the files of a finished checkpoint their names, the index last.
+
+    Raises:
+        CheckpointError: If there is a checkpoint of that name.
+    """
+    if os.path.exists(prefix + ".index"):
+        raise CheckpointError(f"{prefix!r} exists. Use another prefix.")
+    folder, name = os.path.split(source)
+    files = sorted(one for one in os.listdir(folder) if one.startswith(name + "."))
+    files.sort(key=lambda one: one.endswith(".index"))
+    for one in files:
+        to_disk(os.path.join(folder, one))
+        shutil.move(os.path.join(folder, one), prefix + one[len(name) :])
+    to_disk(os.path.dirname(os.path.abspath(prefix)))
+
+
+def _portions(tensors: List[Tuple[str, Array]]) -> Iterable[List[Tuple[str, Array]]]:
+    portion: List[Tuple[str, Array]] = []
+    size = 0
+    for name, array in tensors:
+        if portion and size + array.size_in_bytes > _PORTION:
+            yield portion
+            portion, size = [], 0
+        portion.append((name, array))
+        size += array.size_in_bytes
+    yield portion
+
+
+def _save(prefix: str, tensors: List[Tuple[str, np.ndarray]]) -> None:
+    tf = require_tensorflow()
+    with tf.Graph().as_default(), tf.device("/CPU:0"):
+        places = [tf.placeholder(value.dtype, value.shape) for _, value in tensors]
+        save = tf.raw_ops.SaveV2(
+            prefix=prefix,
+            tensor_names=[name for name, _ in tensors],
+            shape_and_slices=[""] * len(tensors),
+            tensors=places,
+        )
+        with tf.Session() as session:
+            session.run(save, dict(zip(places, [value for _, value in tensors])))
+
+
+def _merge(parts: List[str], prefix: str) -> None:
+    tf = require_tensorflow()
+    with tf.Graph().as_default(), tf.device("/CPU:0"), tf.Session() as session:
+        session.run(
+            tf.raw_ops.MergeV2Checkpoints(
+                checkpoint_prefixes=parts, destination_prefix=prefix, delete_old_dirs=False
+            )
+        )

@@ -1,0 +1,51 @@
+"""Old Keras reads and writes variables in one run without order; here is the order they mean.
+
+The counterpart of tests/recorded/ordering.py for any variables, ref variables too.
+"""
+
+_WRITES = ("Assign", "AssignAdd", "AssignVariableOp", "AssignAddVariableOp")
+
+
+def order_reads_before_writes(variables):
+    """Every write of a variable waits for what reads it, unless the read itself waits."""
+    for variable in variables:
+        handle = getattr(variable, "handle", None)
+        source = variable._ref() if handle is None else handle
+        users = list(source.consumers())
+        writes = [op for op in users if op.type in _WRITES and _belongs_to_a_step(op, variable)]
+        # The value after a write is read by ops that wait for that write.
+        all_writes = [op for op in users if op.type in _WRITES]
+        reads = [
+            op
+            for op in users
+            if op.type in ("Identity", "ReadVariableOp")
+            and not any(write in op.control_inputs for write in all_writes)
+        ]
+        for write in writes:
+            for read in reads:
+                waiting = [read]
+                if handle is None:  # a ref variable's read is no copy: who uses it must be done
+                    waiting += [op for output in read.outputs for op in output.consumers()]
+                for waited in waiting:
+                    if waited is not write and not _depends_on(waited, write):
+                        if waited not in write.control_inputs:
+                            write._add_control_inputs([waited])
+
+
+def _belongs_to_a_step(op, variable):
+    """Not the initializer, and not what `set_value` feeds."""
+    return op is not variable.initializer and op.inputs[1].op.type != "Placeholder"
+
+
+def _depends_on(op, other):
+    seen, stack = set(), [op]
+    while stack:
+        current = stack.pop()
+        if current is other:
+            return True
+        if current in seen:
+            continue
+        seen.add(current)
+        stack.extend(current.control_inputs)
+        stack.extend(tensor.op for tensor in current.inputs)
+    return False

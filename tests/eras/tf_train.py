@@ -1,0 +1,83 @@
+"""tf.train's optimizers on the same problem, in TensorFlow 1.15, with a raw session."""
+
+import numpy as np
+import problem
+
+
+def make(tf, class_name, arguments):
+    """The tf.train optimizer for r1.10's arguments."""
+    train = tf.compat.v1.train
+    lr = arguments.get("lr")
+    if class_name == "SGD" and "momentum" in arguments:
+        nesterov = arguments.get("nesterov", False)
+        return train.MomentumOptimizer(lr, arguments["momentum"], use_nesterov=nesterov)
+    return {
+        "SGD": lambda: train.GradientDescentOptimizer(lr),
+        "Adagrad": lambda: train.AdagradOptimizer(0.01, initial_accumulator_value=1e-10),
+        "RMSprop": lambda: train.RMSPropOptimizer(0.001, epsilon=1e-7),
+        "Adadelta": lambda: train.AdadeltaOptimizer(1.0, epsilon=1e-7),
+        "Adam": lambda: train.AdamOptimizer(0.001, epsilon=1e-7),
+    }[class_name]()
+
+
+def write(case, path):
+    """Train 20 steps, save, 10 more; the arrays."""
+    session, model, run, saver, kind = build(case)
+    with session.as_default():
+        for step, (inputs, labels) in enumerate(problem.batches(kind)):
+            if step == problem.SAVE_AFTER:
+                saver.save(session, path, write_meta_graph=False)
+                saved = problem.layer_weights(model)
+            run(inputs, labels)
+        final = problem.layer_weights(model)
+    arrays = {"saved_%d" % i: value for i, value in enumerate(saved)}
+    arrays.update(("final_%d" % i, value) for i, value in enumerate(final))
+    return arrays
+
+
+def go_on(case, path):
+    """Restore, train the last 10 steps; the values at the end."""
+    session, model, run, saver, kind = build(case)
+    with session.as_default():
+        saver.restore(session, path)
+        for step, (inputs, labels) in enumerate(problem.batches(kind)):
+            if step >= problem.SAVE_AFTER:
+                run(inputs, labels)
+        return problem.layer_weights(model)
+
+
+def build(case):
+    """Session, model, a function that trains on a batch, and a Saver."""
+    import tensorflow as tf
+
+    class_name, arguments, kind = problem.CASES[case]
+    keras = tf.keras
+    keras.backend.clear_session()
+    keras.backend.set_learning_phase(1)
+    model = problem.build(keras, kind)
+    labels = keras.backend.placeholder((None, 3))
+    loss = tf.reduce_mean(keras.losses.categorical_crossentropy(labels, model.output))
+    step = tf.compat.v1.train.get_or_create_global_step()
+    gradients = tf.gradients(loss, model.trainable_weights)
+    optimizer = make(tf, class_name, arguments)
+    # All gradients are computed before a parameter is written.
+    with tf.control_dependencies(gradients):
+        gradients = [tf.identity(gradient) for gradient in gradients]
+        pairs = list(zip(gradients, model.trainable_weights))
+        minimize = optimizer.apply_gradients(pairs, global_step=step)
+    updates = [minimize] + list(model.updates)
+    session = keras.backend.get_session()
+    fresh = [step] + optimizer.variables()
+    session.run(tf.compat.v1.variables_initializer(fresh))
+    saver = tf.compat.v1.train.Saver()
+    keras.backend.set_learning_phase(0)
+
+    def run(inputs, batch_labels):
+        listed = inputs if isinstance(inputs, list) else [inputs]
+        feed = dict(zip(model.inputs, listed))
+        feed[labels] = batch_labels
+        session.run(updates, feed)
+
+    values = [np.asarray(value) for value in problem.layer_weights(model)]
+    assert values
+    return session, model, run, saver, kind

@@ -1,0 +1,91 @@
+"""Write an era's checkpoints, inside its own environment.
+
+    python tests/eras/write_sources.py keras-2.3 tests/eras/sources
+    python tests/eras/write_sources.py keras-2.3 /tmp/again --only adam
+
+For every case: train 20 steps, save, train 10 more. Beside each file stands CASE.npz with the
+values of the model when it was saved and at the end, and the optimizer's own view of its state.
+"""
+
+import argparse
+import json
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+import eras
+import numpy as np
+import problem
+
+
+def write_keras(era, case, folder):
+    """A whole model's file, or a checkpoint of one."""
+    class_name, arguments, kind = problem.CASES[case]
+    eras.clear(era)
+    keras = eras.keras_of(era)
+    model = problem.build(keras, kind)
+    eras.compile_model(era, model, class_name, arguments)
+    problem.train(model, kind, 0, problem.SAVE_AFTER)
+    path = os.path.join(folder, case + problem.KERAS_ERAS[era][1])
+    save(era, model, path)
+    return finish(model, kind)
+
+
+def save(era, model, path):
+    """Save as the era does."""
+    if era.startswith("saver"):
+        import tensorflow as tf
+
+        session = eras.keras_of(era).backend.get_session()
+        tf.train.Saver().save(session, path, write_meta_graph=False)
+    elif era.startswith("object"):
+        model.save_weights(path, save_format="tf")
+    else:
+        model.save(path)
+
+
+def finish(model, kind):
+    """The values when the model was saved and at the end."""
+    arrays = {"saved_%d" % i: value for i, value in enumerate(problem.layer_weights(model))}
+    arrays.update(("state_%d" % i, value) for i, value in enumerate(eras.state_arrays(model)))
+    problem.train(model, kind, problem.SAVE_AFTER, problem.TRAIN_UNTIL)
+    arrays.update(("final_%d" % i, value) for i, value in enumerate(problem.layer_weights(model)))
+    return arrays
+
+
+def write_tf_train(era, case, folder):
+    """A Saver checkpoint of a graph with a tf.train optimizer; the model is Keras's layers."""
+    import tf_train
+
+    return tf_train.write(case, os.path.join(folder, case))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("era", choices=sorted(problem.KERAS_ERAS))
+    parser.add_argument("folder")
+    parser.add_argument("--only", action="append", help="a case; may be repeated")
+    options = parser.parse_args()
+    folder = os.path.join(options.folder, options.era)
+    os.makedirs(folder, exist_ok=True)
+    for case in options.only or problem.cases_of(options.era):
+        write = write_tf_train if options.era == "saver-tf-train" else write_keras
+        arrays = write(options.era, case, folder)
+        np.savez(os.path.join(folder, case + ".npz"), **arrays)
+        print(options.era, case, flush=True)
+    for name in os.listdir(folder):
+        # Saver's list of the newest checkpoints: it holds paths of this machine.
+        if name == "checkpoint":
+            os.remove(os.path.join(folder, name))
+    versions = {"era": options.era, "python": "%d.%d" % sys.version_info[:2]}
+    for name in ("tensorflow", "keras"):
+        if name in sys.modules:
+            versions[name] = getattr(sys.modules[name], "__version__", None)
+    with open(os.path.join(folder, "versions.json"), "w") as opened:
+        json.dump(versions, opened, indent=1, sort_keys=True)
+        opened.write("\n")
+
+
+if __name__ == "__main__":
+    main()
