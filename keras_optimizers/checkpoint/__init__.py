@@ -82,7 +82,7 @@ def write(
     report = Report()
     fitted = _fit(state, target.layout, report)
     target.check(fitted, report)
-    fitted.provenance = dict(state.provenance, notes=[])
+    fitted.provenance = dict(fitted.provenance, notes=[])
     carried = None if source is None else os.fspath(source)
     target.write(fitted, path, target.layout, carried, report=report, **options)
     return report

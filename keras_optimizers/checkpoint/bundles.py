@@ -32,6 +32,7 @@ def require_tensorflow() -> Any:
             "TensorFlow's checkpoints are read and written by TensorFlow (1.13 or later; 1.15 on "
             f"Python 3.6 and 3.7): {error}. HDF5 and .keras files need none."
         ) from error
+    tf.logging.set_verbosity(tf.logging.ERROR)
     return tf
 
 

@@ -96,6 +96,8 @@ def parse(
         del found["global_clipnorm"]  # no clipping, in standalone Keras
     if layout.schedule_decay is not None and class_name == "Nadam":
         found["schedule_decay"] = layout.schedule_decay
+    if layout.decay == "schedule" and "decay" in known:
+        found.setdefault("decay", 0.0)  # no argument there: a rate that is no schedule is fixed
     if layouts.has_epsilon_inside(layout, class_name, found):
         found["epsilon_inside_root"] = True
     return found, notes

@@ -163,6 +163,7 @@ def _iterations(state: OptimizerState, layout: Layout, report: Report) -> None:
         )
     else:  # lr / (1 + decay * (n + k)) is lr' / (1 + decay' * k) with both divided by 1 + decay * n
         finished, state.iterations = state.iterations, 0
+        state.provenance["steps_in_rates"] = finished
         divisor = 1.0 + float(value_of(state, "decay")) * finished
         for name in ("lr", "decay"):
             state.hyperparameters[name] = float(value_of(state, name)) / divisor

@@ -216,10 +216,17 @@ def _is_part(key: str, attribute: str) -> bool:
 
 
 def copy_attributes(source: Any, target: Any, but: Sequence[str] = ()) -> None:
-    """All attributes but those named, with their types."""
+    """All attributes but those named, of the very types they are stored in."""
+    h5py = require_h5py()
     for name in source.attrs:
-        if name not in but:
-            target.attrs[name] = source.attrs[name]
+        if name in but:
+            continue
+        key = name.encode("utf-8", "surrogateescape")
+        old = h5py.h5a.open(source.id, key)
+        values = np.empty(old.shape, old.dtype)
+        old.read(values)
+        new = h5py.h5a.create(target.id, key, old.get_type(), old.get_space())
+        new.write(values)
 
 
 def optional_text(group: Any, attribute: str) -> Optional[str]:

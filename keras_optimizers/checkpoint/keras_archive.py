@@ -218,27 +218,46 @@ def _numbered(group: Any, name: str, path: str) -> List[Weight]:
 
 def _candidates(weights_file: Any, config: Dict[str, Any], path: str) -> Optional[List[Candidate]]:
     """The layers' variables in the model's order; None where the order is not told."""
+    found = layer_candidates(weights_file, config, path)
+    if found is None:
+        return None
+    return [candidate for of_layer in found.values() for candidate in of_layer]
+
+
+def layer_candidates(
+    weights_file: Any, config: Dict[str, Any], path: str
+) -> Optional[Dict[str, List[Candidate]]]:
+    """The variables of each layer, by its name; None where the model is of an unknown kind."""
     try:
         paths = model_config.weight_paths(config)
         layers = {layer.name: layer for layer in model_config.layer_order(config)}
     except (CheckpointError, KeyError, TypeError, ValueError, AttributeError):
         return None
-    found = []
+    found: Dict[str, List[Candidate]] = {}
     for name, groups in paths.items():
+        found[name] = []
         for group in groups:
             variables = weights_file.get(group + "/vars")
-            if variables is None:
-                continue
-            own = _numbered(variables, name, path)
-            for index, weight in enumerate(own):
-                trainable = None
-                statistics = layers[name].class_name.startswith("BatchNorm") and 2
-                if not layers[name].trainable or (statistics and index >= len(own) - statistics):
-                    trainable = False
-                plain = _variable_name(layers[name].class_name, index, len(own))
-                scope = name + group.split(name)[-1] if "/cell" in group else name
-                found.append(Candidate(f"{scope}/{plain}", weight.array, trainable))
+            own = [] if variables is None else _numbered(variables, name, path)
+            found[name] += _named_variables(layers[name], own, group)
     return found
+
+
+def _named_variables(
+    layer: model_config.LayerInfo, weights: Sequence[Weight], group: str
+) -> List[Candidate]:
+    """A layer's variables with the names and the roles they have in older files."""
+    statistics = 2 if layer.class_name.startswith("BatchNorm") else 0
+    sides = [side for side in ("forward_layer", "backward_layer") if side in group]
+    scope = "/".join([layer.name, *sides])
+    return [
+        Candidate(
+            f"{scope}/{_variable_name(layer.class_name, index, len(weights))}",
+            weight.array,
+            False if not layer.trainable or index >= len(weights) - statistics else None,
+        )
+        for index, weight in enumerate(weights)
+    ]
 
 
 def _variable_name(class_name: str, index: int, count: int) -> str:
@@ -342,15 +361,14 @@ def write(
     report = report if report is not None else Report()
     if path.endswith(".keras"):
         _write_archive(state, path, layout, source, report, progress)
-    elif path.endswith(".weights.h5") or source is None or not _is_whole_model(source):
+    elif path.endswith(".weights.h5") or source is None or not is_whole_model(source):
         _write_state_file(state, path, layout, source, report, progress)
     else:
-        with WholeModel(source) as model:
-            config = _translated(model.json_attribute("model_config"), report)
-        write_whole_model(state, path, layout, source, config, progress=progress)
+        write_whole_model(state, path, layout, source, report=report, progress=progress)
 
 
-def _is_whole_model(source: str) -> bool:
+def is_whole_model(source: str) -> bool:
+    """Whether an HDF5 file holds a model's architecture."""
     if not holds(source):
         return False
     with WholeModel(source) as model, hdf5.reported(source):
@@ -386,7 +404,7 @@ def _write_archive(
                 metadata = dict(metadata, keras_version="3.0.0")
             _pack(state, path, layout, config, metadata, archive.weights, progress)
         return
-    if source is None or not _is_whole_model(source):
+    if source is None or not is_whole_model(source):
         raise CheckpointError(
             f"Cannot write {path!r}: the source holds no model, and a .keras file is a whole "
             "one. Use an ending of .weights.h5 for the optimizer's state alone."
@@ -511,7 +529,7 @@ def _copy_layers(source: str, target: Any, report: Report) -> None:
                 for name in archive.weights:
                     if name != "optimizer":
                         archive.weights.copy(name, target)
-        elif _is_whole_model(source):
+        elif is_whole_model(source):
             with WholeModel(source) as model:
                 _write_layers(model, model.json_attribute("model_config") or {}, target)
     except CheckpointError as error:

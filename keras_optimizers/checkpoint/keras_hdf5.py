@@ -14,10 +14,13 @@ from keras_optimizers.checkpoint.layouts import Layout
 from keras_optimizers.checkpoint.matching import Candidate
 from keras_optimizers.checkpoint.model_config import layer_order
 from keras_optimizers.checkpoint.replacing import written_whole
-from keras_optimizers.checkpoint.report import COPIED, DEFAULTED, LOST, Report
+from keras_optimizers.checkpoint.report import Report
 from keras_optimizers.checkpoint.state import Array, OptimizerState
 from keras_optimizers.checkpoint.weight_lists import Weight
 
+# Where a layout drops `iterations`, `write` puts the finished steps into lr and decay, which then
+# count from 0. The attribute of this name says so; no Keras reads it.
+_STEPS_IN_RATES = "keras_optimizers_steps_in_rates"
 # Never trained, whichever layer they belong to.
 _STATISTICS = ("moving_mean", "moving_variance", "running_mean", "running_std")
 
@@ -79,6 +82,9 @@ class WholeModel:
                 plain = name.split(":")[0]
                 trainable = None
                 parts = plain.split("/")
+                if layer_name in parts[1:]:  # Keras 3 puts the model's name first
+                    parts = parts[parts.index(layer_name) :]
+                    plain = "/".join(parts)
                 is_frozen = layer_name in frozen or any(part in frozen for part in parts[:-1])
                 if parts[-1] in _STATISTICS or is_frozen:
                     trainable = False
@@ -140,7 +146,7 @@ def layout_of(config: Dict[str, Any], keras_version: str, names: Sequence[str]) 
         keras_version: the file's attribute.
         names: of the optimizer's weights.
     """
-    if keras_version.startswith("3."):
+    if keras_version.startswith("3.") and "lr" not in config:
         return layouts.KERAS_3
     first = names[0].split(":")[0].split("/")[-1] if names else ""
     is_tf_keras = keras_version.endswith("-tf")
@@ -203,13 +209,17 @@ def _read(model: WholeModel) -> OptimizerState:
     scalars = dict(content.scalars)
     if "learning_rate" in scalars and "learning_rate_schedule" not in options:
         if not options.get("decay"):
-            options["lr"] = float(scalars.pop("learning_rate"))
-        scalars.pop("learning_rate", None)
+            options["lr"] = float(scalars["learning_rate"])
     scalars.pop("learning_rate", None)
+    iterations = content.iterations
+    counted = model.file["optimizer_weights"].attrs.get(_STEPS_IN_RATES)
+    if iterations is None and counted is not None:
+        iterations = 0
+        notes.append(f"lr and decay count from step {int(counted)}, at which they were rewritten.")
     state = OptimizerState(
         class_name,
         options,
-        content.iterations,
+        iterations,
         content.parameters,
         content.slots,
         scalars,
@@ -242,7 +252,6 @@ def write(
     path: str,
     layout: Layout,
     source: Optional[str] = None,
-    model_config: Optional[Dict[str, Any]] = None,
     report: Optional[Report] = None,
     progress: Any = None,
 ) -> None:
@@ -250,57 +259,29 @@ def write(
 
     Arguments:
         state: as `fitting.fit` returns it for `layout`.
-        source: an HDF5 file whose model, and everything else, is carried over; None for none.
-        model_config: takes the place of the source's.
+        source: a file whose model, and everything else, is carried over; None for none.
+        report: gets what becomes of the model.
         progress: called with (bytes done, bytes in all).
 
     Raises:
         CheckpointError: If the file cannot be written. Nothing has changed then.
     """
+    from keras_optimizers.checkpoint import model_part  # it reads whole models, too
+
     h5py = hdf5.require_h5py()
     weights = weight_lists.arrange(layout, state)
     config = configs.write(layout, state.class_name, state.hyperparameters)
     serialized = configs.serialized_optimizer(layout, state.class_name, config)
     with written_whole(path) as partial, h5py.File(partial, "w") as target:
         training: Dict[str, Any] = {}
-        if source is not None:
-            with WholeModel(source) as model, hdf5.reported(source):
-                training = model.json_attribute("training_config") or {}
-                _carry_over(model.file, target)
-            if source != state.provenance.get("path"):
-                _put_values(target, state.variables, report or Report())
-        if model_config is not None:
-            target.attrs["model_config"] = json.dumps(model_config).encode("utf-8")
+        if source is not None and model_part.model_of(source):
+            training = model_part.carry_over(source, target, layout, state, report or Report())
         training["optimizer_config"] = serialized
         target.attrs["training_config"] = json.dumps(training).encode("utf-8")
-        write_weights(target.create_group("optimizer_weights"), weights, progress)
-
-
-def _carry_over(source: Any, target: Any) -> None:
-    """All but the optimizer's part, as it is stored."""
-    hdf5.copy_attributes(source, target, but=("training_config",))
-    for name in source:
-        if name != "optimizer_weights":
-            source.copy(name, target)
-
-
-def _put_values(target: Any, variables: Dict[str, Array], report: Report) -> None:
-    """The checkpoint's values in the place of those of the file that lent the model."""
-    group = target["model_weights"]
-    put, missing = 0, []
-    for layer_name in hdf5.names(group, "layer_names"):
-        for name in hdf5.names(group[layer_name], "weight_names"):
-            dataset, value = group[layer_name][name], variables.get(name.split(":")[0])
-            if value is None or value.shape != dataset.shape:
-                missing.append(name)
-            else:
-                dataset[...] = value.read()
-                put += 1
-    if put:
-        report.add("model weights", COPIED, f"{put} arrays")
-    if missing:
-        held = f"the source does not hold {', '.join(missing[:5])}: the model file's are kept"
-        report.add("model weights", LOST if variables else DEFAULTED, held)
+        group = target.create_group("optimizer_weights")
+        if "steps_in_rates" in state.provenance:
+            group.attrs[_STEPS_IN_RATES] = state.provenance["steps_in_rates"]
+        write_weights(group, weights, progress)
 
 
 def write_weights(group: Any, weights: Sequence[Weight], progress: Any = None) -> None:

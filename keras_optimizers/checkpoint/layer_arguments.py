@@ -169,6 +169,8 @@ WITHOUT_EFFECT: Dict[str, Tuple[Any, ...]] = {
     "output_padding": (None,),
     "ragged": (False,),
     "renorm": (False,),
+    "renorm_clipping": (...,),
+    "renorm_momentum": (...,),
     "seed": (...,),
     "sparse": (False,),
     "synchronized": (False,),

@@ -102,7 +102,7 @@ def migrate(
     report = Report()
     fitted = fit(state, spoke.layout, report)
     spoke.check(fitted, report)
-    fitted.provenance = dict(state.provenance, notes=[])
+    fitted.provenance = dict(fitted.provenance, notes=[])
     comparison = None
     if report.inexact:
         comparison = verification.compare(state, fitted, sample=_SAMPLE)

@@ -4,19 +4,23 @@ import numpy as np
 import problem
 
 
-def make(tf, class_name, arguments):
+def make(tf, class_name, arguments, step):
     """The tf.train optimizer for r1.10's arguments."""
     train = tf.compat.v1.train
-    lr = arguments.get("lr")
+    usual = {"Adagrad": 0.01, "RMSprop": 0.001, "Adadelta": 1.0, "Adam": 0.001}
+    lr = arguments.get("lr", usual.get(class_name))
+    epsilon = arguments.get("epsilon", 1e-7)
+    if arguments.get("decay"):
+        lr = train.inverse_time_decay(lr, step, 1, arguments["decay"])
     if class_name == "SGD" and "momentum" in arguments:
         nesterov = arguments.get("nesterov", False)
         return train.MomentumOptimizer(lr, arguments["momentum"], use_nesterov=nesterov)
     return {
         "SGD": lambda: train.GradientDescentOptimizer(lr),
-        "Adagrad": lambda: train.AdagradOptimizer(0.01, initial_accumulator_value=1e-10),
-        "RMSprop": lambda: train.RMSPropOptimizer(0.001, epsilon=1e-7),
-        "Adadelta": lambda: train.AdadeltaOptimizer(1.0, epsilon=1e-7),
-        "Adam": lambda: train.AdamOptimizer(0.001, epsilon=1e-7),
+        "Adagrad": lambda: train.AdagradOptimizer(lr, initial_accumulator_value=1e-10),
+        "RMSprop": lambda: train.RMSPropOptimizer(lr, epsilon=epsilon),
+        "Adadelta": lambda: train.AdadeltaOptimizer(lr, epsilon=epsilon),
+        "Adam": lambda: train.AdamOptimizer(lr, epsilon=epsilon),
     }[class_name]()
 
 
@@ -35,9 +39,13 @@ def write(case, path):
     return arrays
 
 
-def go_on(case, path):
-    """Restore, train the last 10 steps; the values at the end."""
-    session, model, run, saver, kind = build(case)
+def go_on(case, path, options):
+    """Restore, train the last 10 steps; the values at the end.
+
+    Arguments:
+        options: the optimizer's arguments that the migration reported.
+    """
+    session, model, run, saver, kind = build(case, options)
     with session.as_default():
         saver.restore(session, path)
         for step, (inputs, labels) in enumerate(problem.batches(kind)):
@@ -46,11 +54,12 @@ def go_on(case, path):
         return problem.layer_weights(model)
 
 
-def build(case):
+def build(case, options=None):
     """Session, model, a function that trains on a batch, and a Saver."""
     import tensorflow as tf
 
     class_name, arguments, kind = problem.CASES[case]
+    arguments = dict(arguments, **(options or {}))
     keras = tf.keras
     keras.backend.clear_session()
     keras.backend.set_learning_phase(1)
@@ -59,7 +68,7 @@ def build(case):
     loss = tf.reduce_mean(keras.losses.categorical_crossentropy(labels, model.output))
     step = tf.compat.v1.train.get_or_create_global_step()
     gradients = tf.gradients(loss, model.trainable_weights)
-    optimizer = make(tf, class_name, arguments)
+    optimizer = make(tf, class_name, arguments, step)
     # All gradients are computed before a parameter is written.
     with tf.control_dependencies(gradients):
         gradients = [tf.identity(gradient) for gradient in gradients]

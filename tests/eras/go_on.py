@@ -1,0 +1,107 @@
+"""Load checkpoints with a target era's own loader, and train the last 10 steps.
+
+    python tests/eras/go_on.py TARGET JOBS.json
+
+TARGET is one of TARGETS below; the jobs are a list of {"case", "file", "output"}. Each output is
+an .npz of the model's values at the end, or of the `error`; with what the loader warned about.
+"""
+
+import json
+import os
+import sys
+import traceback
+import warnings
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+import eras
+import numpy as np
+import problem
+
+TARGETS = {
+    # target: (environment, format, ending, source of the options for `migrate`)
+    "ours": ("tf115", "tf-keras-1.10", ".h5"),
+    "tf-keras-1.10": ("tf110", "tf-keras-1.10", ".h5"),
+    "keras-2.2": ("keras224", "keras-2.2", ".h5"),
+    "keras-2.3": ("keras231", "keras-2.3", ".h5"),
+    "optimizer-v2-1.15": ("tf115", "optimizer-v2", ".h5"),
+    "optimizer-v2-2.15": ("tf215", "optimizer-v2", ".h5"),
+    "tf_keras": ("keras3", "optimizer-v2", ".h5"),
+    "tf-keras-2.15": ("tf215", "tf-keras-2.11", ".h5"),
+    "keras-3": ("keras3", "keras-3", ".keras"),
+    "saver-ours": ("tf115", "saver", ""),
+    "saver-tf-train": ("tf115", "saver-tf-train", ""),
+    "object-1.15": ("tf115", "checkpoint", ""),
+}
+
+
+def load(target, path, case):
+    """The model with the optimizer's state, as the target's own loader makes it."""
+    class_name, arguments, kind = problem.CASES[case]
+    if target == "ours":
+        sys.path.insert(0, eras.ROOT)
+        import keras_optimizers
+
+        with keras_optimizers.install():
+            return eras.keras_of(target).models.load_model(path)
+    if target == "tf_keras":
+        import tf_keras
+
+        return tf_keras.models.load_model(path)
+    if target in ("saver-ours", "object-1.15"):
+        era = "saver-ours" if target == "saver-ours" else "optimizer-v2-1.15"
+        model = problem.build(eras.keras_of(era), kind)
+        eras.compile_model(era, model, class_name, arguments)
+        if target == "object-1.15":
+            model.load_weights(path)
+            model._make_train_function()
+            return model
+        import tensorflow as tf
+
+        model._make_train_function()
+        session = eras.keras_of(era).backend.get_session()
+        tf.compat.v1.train.Saver().restore(session, path)
+        return model
+    model = eras.keras_of(target).models.load_model(path)
+    if target in ("tf-keras-1.10", "keras-2.2", "keras-2.3"):
+        eras.put_in_order(target, model)
+    return model
+
+
+def run(target, job):
+    """The model's values after the last step."""
+    case = job["case"]
+    if target == "saver-tf-train":
+        import tf_train
+
+        return tf_train.go_on(case, job["file"], job.get("options", {}))
+    if target == "tf_keras":
+        import tf_keras
+
+        tf_keras.backend.clear_session()
+    else:
+        eras.clear(target)
+    model = load(target, job["file"], case)
+    problem.train(model, problem.CASES[case][2], problem.SAVE_AFTER, problem.TRAIN_UNTIL)
+    return problem.layer_weights(model)
+
+
+def main():
+    target, jobs = sys.argv[1], json.load(open(sys.argv[2]))
+    for job in jobs:
+        told = []
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            try:
+                values = run(target, job)
+                arrays = {"final_%d" % index: value for index, value in enumerate(values)}
+            except Exception as error:
+                arrays = {"error": np.array("%s: %s" % (type(error).__name__, error))}
+                if os.environ.get("VERBOSE"):
+                    traceback.print_exc()
+            told = [str(one.message) for one in caught if "optimizer" in str(one.message).lower()]
+        np.savez_compressed(job["output"], warnings=np.array(told, dtype=str), **arrays)
+
+
+if __name__ == "__main__":
+    main()

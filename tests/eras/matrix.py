@@ -1,0 +1,308 @@
+"""Every source x every target: convert, load with the target's own loader, go on, compare.
+
+    python tests/eras/matrix.py                                  # all, from the committed sources
+    python tests/eras/matrix.py --source keras-2.3 --target keras-3
+    python tests/eras/matrix.py --write docs/migration.md        # and put the table there
+    python tests/eras/matrix.py --record                         # write the sources again, compare
+
+30 uninterrupted steps in the source's era are compared with 20 there and 10 in the target's; the
+largest difference of a trained parameter is shown. The environments are made in --environments.
+"""
+
+import argparse
+import collections
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+import numpy as np
+import environments
+import problem
+from go_on import TARGETS
+
+ROOT = environments.ROOT
+SOURCES = os.path.join(problem.FOLDER, "sources")
+# Layouts that do not hold the number of finished steps, for the classes that leave it out.
+DROPS_ITERATIONS = ("tf-keras-1.10", "keras-2.2", "tf-keras-1.15-v1", "ours")
+UNCOUNTED = ("RMSprop", "Adagrad", "Adadelta")
+EXACT = 1e-5
+
+
+def source_file(era, case):
+    """The committed file."""
+    return os.path.join(SOURCES, era, case + problem.KERAS_ERAS[era][1])
+
+
+def migrate_options(era, case, target):
+    """What a user has to say because the source's file does not."""
+    class_name, arguments, _ = problem.CASES[case]
+    options = []
+    if era in DROPS_ITERATIONS and class_name in UNCOUNTED:
+        options += ["--iterations", str(problem.SAVE_AFTER)]
+    if era.startswith(("saver", "object")):
+        given = dict(arguments)
+        if era == "saver-tf-train":
+            usual = {"Adagrad": 0.01, "RMSprop": 0.001, "Adadelta": 1.0, "Adam": 0.001}
+            given.setdefault("lr", usual.get(class_name))
+            if class_name in ("RMSprop", "Adadelta"):
+                given.update(rho=0.9 if class_name == "RMSprop" else 0.95)
+            given.update({} if class_name == "SGD" else {"decay": 0})
+            if class_name == "Adagrad":
+                given["epsilon"] = 0
+        else:
+            given = {k: v for k, v in given.items() if k in ("nesterov", "clipnorm", "schedule_decay")}
+        if class_name == "Adadelta" and era.startswith("saver"):
+            given["rho"] = 0.95
+        if class_name == "SGD":
+            given.setdefault("nesterov", False)
+            if era == "saver-tf-train":
+                given.update({"decay": 0, "momentum": given.get("momentum", 0)})
+        elif "epsilon" not in given:
+            given["epsilon"] = 1e-7
+        if class_name == "Nadam":
+            given.setdefault("schedule_decay", 0.004)
+        for name, value in sorted(given.items()):
+            options += ["--set", "%s=%s" % (name, json.dumps(value))]
+        model = "optimizer-v2-1.15" if era != "object-2.15" else "optimizer-v2-2.15"
+        options += ["--model", source_file(model, case)]
+        if class_name == "SGD" and era == "saver-tf-train" and not arguments.get("momentum"):
+            options += ["--class", "SGD"]
+        if era.startswith("object") and class_name in ("Adam", "Adamax"):
+            options += ["--class", class_name]
+    return options
+
+
+class Cell:
+    """One source, case and target."""
+
+    def __init__(self, era, case, target, folder):
+        self.era, self.case, self.target = era, case, target
+        name = "%s.%s.%s" % (era, case, target)
+        self.file = os.path.join(folder, name + TARGETS[target][2])
+        self.report_file = os.path.join(folder, name + ".json")
+        self.output = os.path.join(folder, name + ".npz")
+        self.refusal, self.report, self.difference, self.problem = None, None, None, None
+
+    def convert(self, python):
+        command = [python, "-m", "keras_optimizers", "migrate"]
+        command += [source_file(self.era, self.case), self.file]
+        command += ["--to", TARGETS[self.target][1], "--report", self.report_file]
+        command += migrate_options(self.era, self.case, self.target)
+        surroundings = dict(os.environ, PYTHONPATH=ROOT, PYTHONWARNINGS="ignore")
+        done = subprocess.run(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=surroundings
+        )
+        if done.returncode:
+            lines = done.stderr.decode().strip().splitlines() or ["?"]
+            self.refusal = lines[-1].replace("keras-optimizers: ", "")
+        else:
+            with open(self.report_file) as opened:
+                self.report = json.load(opened)
+
+    def job(self):
+        options = {}
+        if self.target == "saver-tf-train":
+            options = {
+                field["field"]: float(field["explanation"].split(",")[0].split(":")[0])
+                for field in self.report["fields"]
+                if field["field"] in ("lr", "epsilon", "decay") and field["status"] == "copied"
+            }
+        job = {"case": self.case, "file": self.file, "output": self.output, "options": options}
+        return job
+
+    def compare(self):
+        """The largest difference of a trained parameter from the uninterrupted run."""
+        if not os.path.exists(self.output):
+            self.problem = "the loader died"
+            return
+        found = np.load(self.output)
+        if "error" in found.files:
+            self.problem = "cannot be loaded: " + str(found["error"])[:150]
+            return
+        expected = np.load(os.path.join(SOURCES, self.era, self.case + ".npz"))
+        differences = []
+        for name in expected.files:
+            if name.startswith("final") and not self._is_statistic(int(name.split("_")[1])):
+                differences.append(np.abs(expected[name] - found[name]).max())
+        self.difference = float(max(differences))
+        told = [str(one) for one in found["warnings"]]
+        if any("optimizer" in one for one in told if "state" in one):
+            self.problem = "loaded without its state: " + told[0][:150]
+
+    def _is_statistic(self, index):
+        """Moving averages of BatchNormalization are no parameters; eras compute them otherwise."""
+        return problem.CASES[self.case][2] == "sequential" and index in (4, 5)
+
+    @property
+    def inexact(self):
+        fields = (self.report or {}).get("fields", [])
+        return [f for f in fields if f["status"] in ("defaulted", "approximate", "lost")]
+
+    def is_as_said(self):
+        """Whether what happened is what the report promised: no silent cell."""
+        if self.refusal is not None:
+            return True
+        if self.problem is not None:
+            return False
+        return bool(self.inexact) or self.difference <= EXACT
+
+    def shown(self):
+        if self.refusal is not None:
+            return "refused"
+        if self.problem is not None:
+            return "FAILED"
+        mark = "~" if self.inexact else ""
+        return "%s%.0e" % (mark, self.difference)
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--source", action="append", choices=sorted(problem.KERAS_ERAS))
+    parser.add_argument("--target", action="append", choices=sorted(TARGETS))
+    parser.add_argument("--case", action="append", choices=sorted(problem.CASES))
+    parser.add_argument("--environments", default=os.path.join(ROOT, ".eras"))
+    parser.add_argument("--write", metavar="FILE", help="put the table between its marks in FILE")
+    parser.add_argument("--record", action="store_true", help="write the sources again; compare")
+    options = parser.parse_args()
+    if options.record:
+        return record(options)
+    folder = tempfile.mkdtemp()
+    try:
+        cells = measure(options, folder)
+    finally:
+        shutil.rmtree(folder)
+    text = markdown(cells)
+    print(text)
+    if options.write:
+        put(options.write, text)
+    wrong = [cell for cell in cells if not cell.is_as_said()]
+    for cell in wrong:
+        print("NOT AS SAID:", cell.era, cell.case, cell.target, cell.problem or cell.difference)
+    print("%d cells, %d not as the report said" % (len(cells), len(wrong)))
+    return 1 if wrong else 0
+
+
+def measure(options, folder):
+    """All cells, converted, loaded and compared."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    python_of = lambda name: environments.python_of(name, options.environments)  # noqa: E731
+    cells = [
+        Cell(era, case, target, folder)
+        for era in options.source or problem.KERAS_ERAS
+        for case in problem.cases_of(era)
+        if not options.case or case in options.case
+        for target in options.target or TARGETS
+    ]
+    converter = python_of("tf115")
+    with ThreadPoolExecutor(max(2, os.cpu_count() or 2)) as pool:
+        for number, _ in enumerate(pool.map(lambda cell: cell.convert(converter), cells)):
+            if number % 50 == 49:
+                print("converted %d of %d" % (number + 1, len(cells)), file=sys.stderr, flush=True)
+    by_target = collections.defaultdict(list)
+    for cell in cells:
+        if cell.refusal is None:
+            by_target[cell.target].append(cell)
+    for target, waiting in by_target.items():
+        print("%s: %d files" % (target, len(waiting)), file=sys.stderr, flush=True)
+        jobs = os.path.join(folder, target + ".jobs.json")
+        with open(jobs, "w") as opened:
+            json.dump([cell.job() for cell in waiting], opened)
+        command = [python_of(TARGETS[target][0]), os.path.join(problem.FOLDER, "go_on.py")]
+        surroundings = dict(os.environ, TF_CPP_MIN_LOG_LEVEL="3", PYTHONWARNINGS="default")
+        subprocess.run(command + [target, jobs], env=surroundings, stderr=subprocess.DEVNULL)
+        for cell in waiting:
+            cell.compare()
+    return cells
+
+
+def markdown(cells):
+    """The table: rows are sources and cases, columns targets; then the reasons."""
+    targets = [target for target in TARGETS if any(cell.target == target for cell in cells)]
+    rows = collections.OrderedDict()
+    for cell in cells:
+        rows.setdefault((cell.era, cell.case), {})[cell.target] = cell
+    lines = ["| source | case | " + " | ".join(targets) + " |"]
+    lines.append("| --- | --- |" + " --- |" * len(targets))
+    for (era, case), row in rows.items():
+        shown = [row[target].shown() if target in row else "" for target in targets]
+        lines.append("| %s | %s | %s |" % (era, case, " | ".join(shown)))
+    lines += ["", "Refused:", ""]
+    lines += _reasons((cell, cell.refusal) for cell in cells if cell.refusal)
+    lines += ["", "Approximate (~):", ""]
+    lines += _reasons(
+        (cell, "%s %s: %s" % (field["field"], field["status"], field["explanation"]))
+        for cell in cells
+        for field in cell.inexact
+    )
+    return "\n".join(lines)
+
+
+def _reasons(pairs):
+    """Each reason once, with the cases and targets it is about."""
+    found = collections.OrderedDict()
+    for cell, reason in pairs:
+        reason = reason.split(source_file(cell.era, cell.case))[-1].strip("': ")
+        found.setdefault(reason, []).append((cell.case, cell.target))
+    lines = []
+    for reason, places in found.items():
+        cases = ", ".join(sorted({case for case, _ in places}))
+        targets = ", ".join(sorted({target for _, target in places}))
+        lines.append("- %s — %s to %s" % (reason, cases, targets))
+    return lines or ["- none"]
+
+
+def put(path, text):
+    """Replace what is between the marks."""
+    with open(path) as opened:
+        before, _, rest = opened.read().partition("<!-- matrix -->\n")
+    _, mark, after = rest.partition("<!-- /matrix -->")
+    if not mark:
+        raise SystemExit("%s has no marks <!-- matrix --> and <!-- /matrix -->" % path)
+    with open(path, "w") as opened:
+        opened.write(before + "<!-- matrix -->\n" + text + "\n<!-- /matrix -->" + after)
+
+
+def record(options):
+    """Write the sources again with the real packages; compare with the committed ones."""
+    differing = 0
+    for era in options.source or problem.KERAS_ERAS:
+        with tempfile.TemporaryDirectory() as folder:
+            python = environments.python_of(problem.KERAS_ERAS[era][0], options.environments)
+            script = os.path.join(problem.FOLDER, "write_sources.py")
+            command = [python, script, era, folder]
+            for case in options.case or []:
+                command += ["--only", case]
+            surroundings = dict(os.environ, TF_CPP_MIN_LOG_LEVEL="3", PYTHONWARNINGS="ignore")
+            done = subprocess.run(
+                command, env=surroundings, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+            )
+            if done.returncode:
+                print(done.stderr.decode()[-2000:])
+                return 1
+            for case in options.case or problem.cases_of(era):
+                expected = np.load(os.path.join(SOURCES, era, case + ".npz"))
+                found = np.load(os.path.join(folder, era, case + ".npz"))
+                far = [
+                    name
+                    for name in expected.files
+                    if name not in found.files
+                    or np.abs(np.float64(expected[name]) - np.float64(found[name])).max() > 1e-6
+                ]
+                differing += len(far)
+                if far:
+                    print("%s %s differs: %s" % (era, case, ", ".join(far)))
+        print("%s: recorded again" % era, flush=True)
+    print("%d arrays differ" % differing)
+    return 1 if differing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
