@@ -143,7 +143,8 @@ def _needs_tensorflow(options: argparse.Namespace, paths: Sequence[str]) -> bool
     return False
 
 
-def _read_options(options: argparse.Namespace) -> Dict[str, Any]:
+def read_options(options: argparse.Namespace) -> Dict[str, Any]:
+    """What `read` is told on the command line."""
     given = {"class_name": options.class_name, "model": options.model}
     return {name: value for name, value in given.items() if value is not None}
 
@@ -152,7 +153,7 @@ def inspect(options: argparse.Namespace) -> int:
     """What a checkpoint holds."""
     from keras_optimizers.checkpoint import inspection, spokes
 
-    state = spokes.read(options.file, **_read_options(options))
+    state = spokes.read(options.file, **read_options(options))
     description = inspection.describe(state, norms=not options.no_norms, progress=_progress())
     if options.json:
         print(json.dumps(description, indent=2))
@@ -181,12 +182,10 @@ def migrate(options: argparse.Namespace) -> int:
         overwrite=options.overwrite,
         progress=_progress(),
         model=options.model,
-        read_options=_read_options(options),
+        read_options=read_options(options),
         write_options=write_options,
     )
-    report = dict(outcome.report.as_json(), written=outcome.written, backup=outcome.backup)
-    if outcome.comparison is not None:
-        report["next_step_error"] = outcome.comparison.largest
+    report = inspection.describe_outcome(outcome)
     if options.report:
         with open(options.report, "w") as opened:
             json.dump(report, opened, indent=2)
@@ -201,13 +200,12 @@ def verify(options: argparse.Namespace) -> int:
     """Compare the next step of two checkpoints."""
     from keras_optimizers.checkpoint import inspection, spokes, verification
 
-    states = [
-        spokes.read(path, **_read_options(options)) for path in (options.first, options.second)
-    ]
-    for state in states:
+    given = read_options(options)
+    first, second = (spokes.read(path, **given) for path in (options.first, options.second))
+    for state in (first, second):
         if state.iterations is None and options.iterations is not None:
             state.iterations = options.iterations
-    comparison = verification.compare(*states, seed=options.seed, progress=_progress())
+    comparison = verification.compare(first, second, seed=options.seed, progress=_progress())
     same = comparison.is_same(options.tolerance)
     description = inspection.describe_comparison(comparison, same)
     if options.json:

@@ -1,7 +1,7 @@
 """Optimizers' configs: what each era calls the hyperparameters, to our names and back."""
 
 import math
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Tuple
 
 from keras_optimizers.checkpoint import layouts
 from keras_optimizers.checkpoint.errors import CheckpointError
@@ -31,7 +31,7 @@ _OFF_IN_KERAS_3: Dict[str, Any] = {
     "loss_scale_factor": None,
     "gradient_accumulation_steps": None,
 }
-_FLAGS = ("nesterov", "amsgrad", "centered", "use_ema", "epsilon_inside_root")
+FLAGS = ("nesterov", "amsgrad", "centered", "use_ema", "epsilon_inside_root")
 # Known, and of no consequence for a step.
 _IGNORED = (
     "name",
@@ -80,13 +80,13 @@ def parse(
             name = "schedule_decay"  # OptimizerV2's name of it
         if value is None and name != "epsilon":
             continue
-        if key in _IGNORED:
+        if key in _IGNORED or (key in EXTENSIONS and value == EXTENSIONS[key] and key not in known):
             continue
         if name == "lr" and isinstance(value, dict):
             found.update(_parse_schedule(value, path))
         elif name == "epsilon" and value is None:
             found[name] = 1e-7
-        elif name in _FLAGS:
+        elif name in FLAGS:
             found[name] = bool(value)
         elif name in known or name in CLIPPING or name in EXTENSIONS:
             found[name] = _number(key, value, path)
@@ -203,8 +203,3 @@ def serialized_optimizer(layout: Layout, class_name: str, config: Dict[str, Any]
         if layout is layouts.TF_KERAS_2_11:
             written["registered_name"] = class_name
     return written
-
-
-def as_plain(value: Any) -> Optional[Any]:
-    """JSON values of NumPy's scalars."""
-    return value.item() if hasattr(value, "item") else value

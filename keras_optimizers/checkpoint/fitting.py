@@ -190,14 +190,12 @@ def _nadam(state: OptimizerState, layout: Layout, report: Report) -> None:
             report.add("m_schedule", RECOMPUTED, f"{product:.9g}, from iterations")
         else:
             report.add("m_schedule", COPIED, f"{float(known):.9g}")
-    elif layout.schedule_decay is None:
-        # Who reads such a file multiplies it up again, ours exactly.
-        report.add("m_schedule", RECOMPUTED, f"{layout.name} has no place for it; from iterations")
     else:
         report.add(
             "m_schedule",
             LOST,
-            f"{layout.name} does not save the product of the momenta, and starts it at 1 again",
+            f"{layout.name} does not hold the product of the momenta, and starts it at 1 again "
+            "(ours computes it from iterations)",
         )
     wanted, own = layout.schedule_decay, float(value_of(state, "schedule_decay"))
     if wanted is not None and own != wanted:

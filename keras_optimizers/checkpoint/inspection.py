@@ -6,6 +6,7 @@ from typing import Any, Dict, List, Sequence
 import numpy as np
 
 from keras_optimizers.checkpoint import mathematics
+from keras_optimizers.checkpoint.migration import Outcome
 from keras_optimizers.checkpoint.state import Array, OptimizerState
 from keras_optimizers.checkpoint.verification import Comparison, by_role
 
@@ -103,6 +104,21 @@ def as_text(description: Dict[str, Any]) -> str:
         lines.append("\nnot in the file: " + ", ".join(description["missing"]))
     lines += [f"note: {note}" for note in description["notes"]]
     return "\n".join(lines)
+
+
+def describe_outcome(outcome: Outcome) -> Dict[str, Any]:
+    """What a migration did as JSON values."""
+    described = dict(
+        outcome.report.as_json(),
+        class_name=outcome.state.class_name,
+        hyperparameters={k: _plain(v) for k, v in outcome.state.hyperparameters.items()},
+        iterations=outcome.state.iterations,
+        written=outcome.written,
+        backup=outcome.backup,
+    )
+    if outcome.comparison is not None:
+        described["next_step_error"] = _json_number(outcome.comparison.largest)
+    return described
 
 
 def report_as_text(report: Dict[str, Any]) -> str:

@@ -209,7 +209,7 @@ def _optimizer_weights(weights_file: Any, path: str) -> List[Weight]:
 
 def _numbered(group: Any, name: str, path: str) -> List[Weight]:
     """The datasets 0, 1, ... of a group."""
-    weights = []
+    weights: List[Weight] = []
     while str(len(weights)) in group:
         dataset = group[str(len(weights))]
         weights.append(Weight(f"{name}/{len(weights)}", hdf5.array(dataset, path)))
@@ -416,7 +416,7 @@ def _write_archive(
         config["compile_config"] = _compile_config(training, report)
         metadata = {"keras_version": "3.0.0", "date_saved": ""}
         with h5py.File(os.path.join(folder, "layers.h5"), "w") as weights:
-            _write_layers(model, old or {}, weights)
+            _write_layers(model, old or {}, weights, _values_for(state, source))
             _pack(state, path, layout, config, metadata, weights, progress)
 
 
@@ -432,8 +432,15 @@ def _compile_config(training: Dict[str, Any], report: Report) -> Dict[str, Any]:
     return {"loss": loss, "loss_weights": training.get("loss_weights"), "metrics": metrics}
 
 
-def _write_layers(model: WholeModel, config: Dict[str, Any], target: Any) -> None:
-    """The layers' variables under the paths of Keras 3."""
+def _values_for(state: OptimizerState, source: str) -> Dict[str, Array]:
+    """The model's values that come with the state, where `source` only lends the model."""
+    return state.variables if source != state.provenance.get("path") else {}
+
+
+def _write_layers(
+    model: WholeModel, config: Dict[str, Any], target: Any, values: Dict[str, Array]
+) -> None:
+    """The layers' variables under the paths of Keras 3; `values` take the place of the file's."""
     group = model.file["model_weights"]
     paths = model_config.weight_paths(config)
     for layer_name in hdf5.names(group, "layer_names"):
@@ -446,7 +453,11 @@ def _write_layers(model: WholeModel, config: Dict[str, Any], target: Any) -> Non
         share = len(names) // len(inner)
         for index, name in enumerate(names):
             place, number = inner[min(index // share, len(inner) - 1)], index % share
-            group.copy(f"{layer_name}/{name}", target, f"{place}/vars/{number}")
+            value = values.get(name.split(":")[0])
+            if value is None:
+                group.copy(f"{layer_name}/{name}", target, f"{place}/vars/{number}")
+            else:
+                target.create_dataset(f"{place}/vars/{number}", data=value.read())
 
 
 def _pack(
@@ -507,7 +518,7 @@ def _write_state_file(
     h5py = hdf5.require_h5py()
     with written_whole(path) as partial, h5py.File(partial, "w") as target:
         if source is not None:
-            _copy_layers(source, target, report)
+            _copy_layers(source, target, _values_for(state, source), report)
         _write_variables(state, layout, target, progress)
         target.attrs[_STATE_ATTRIBUTE] = json.dumps(serialized(layout, state))
         parameters = target.create_group("parameters")
@@ -522,7 +533,7 @@ def _write_state_file(
     )
 
 
-def _copy_layers(source: str, target: Any, report: Report) -> None:
+def _copy_layers(source: str, target: Any, values: Dict[str, Array], report: Report) -> None:
     try:
         if zipfile.is_zipfile(source):
             with Archive(source) as archive:
@@ -531,6 +542,7 @@ def _copy_layers(source: str, target: Any, report: Report) -> None:
                         archive.weights.copy(name, target)
         elif is_whole_model(source):
             with WholeModel(source) as model:
-                _write_layers(model, model.json_attribute("model_config") or {}, target)
+                config = model.json_attribute("model_config") or {}
+                _write_layers(model, config, target, values)
     except CheckpointError as error:
         report.add("model weights", LOST, f"not in this file: {error}")

@@ -207,10 +207,9 @@ def _read(model: WholeModel) -> OptimizerState:
         return OptimizerState(class_name, options, None, parameters, {}, {}, provenance)
     content = weight_lists.parse(layout, class_name, options, weights, candidates, path)
     scalars = dict(content.scalars)
-    if "learning_rate" in scalars and "learning_rate_schedule" not in options:
-        if not options.get("decay"):
-            options["lr"] = float(scalars["learning_rate"])
-    scalars.pop("learning_rate", None)
+    rate = scalars.pop("learning_rate", None)
+    if rate is not None and not layouts.is_scheduled(layout, options):
+        options["lr"] = float(rate)
     iterations = content.iterations
     counted = model.file["optimizer_weights"].attrs.get(_STEPS_IN_RATES)
     if iterations is None and counted is not None:

@@ -107,6 +107,15 @@ TF_KERAS_1_10 = Layout(
     counted=_COUNTED,
     momentum_product="",
 )
+# What `model.save` writes with ours, made complete: ours take `iterations` where the original's
+# lists leave it out.
+KERAS_OPTIMIZERS = TF_KERAS_1_10._replace(
+    name="keras-optimizers",
+    title="this package in tf.keras 1.15, HDF5",
+    counted=ALL,
+    momentum_product="first",
+    clipping=_BOTH,
+)
 KERAS_2_2 = Layout(
     "keras-2.2",
     "standalone Keras 2.0 to 2.2, HDF5",
@@ -159,7 +168,15 @@ KERAS_3 = TF_KERAS_2_11._replace(
 
 LAYOUTS = {
     layout.name: layout
-    for layout in (TF_KERAS_1_10, KERAS_2_2, KERAS_2_3, OPTIMIZER_V2, TF_KERAS_2_11, KERAS_3)
+    for layout in (
+        KERAS_OPTIMIZERS,
+        TF_KERAS_1_10,
+        KERAS_2_2,
+        KERAS_2_3,
+        OPTIMIZER_V2,
+        TF_KERAS_2_11,
+        KERAS_3,
+    )
 }
 
 

@@ -10,12 +10,8 @@ from keras_optimizers.checkpoint.report import LOST, Report
 from keras_optimizers.checkpoint.state import OptimizerState, Parameter
 
 # What a live optimizer of ours can hold: everything of r1.10, iterations and m_schedule too.
-LIVE = layouts.TF_KERAS_1_10._replace(
-    name="a live optimizer",
-    title="an optimizer of this package, in a graph",
-    counted=layouts.ALL,
-    momentum_product=True,
-    clipping={name: name for name in mathematics.CLIPPING},
+LIVE = layouts.KERAS_OPTIMIZERS._replace(
+    name="a live optimizer", title="an optimizer of this package, in a graph"
 )
 
 

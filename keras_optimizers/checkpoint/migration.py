@@ -4,7 +4,7 @@ import json
 import os
 from typing import Any, Dict, List, NamedTuple, Optional
 
-from keras_optimizers.checkpoint import mathematics, spokes, verification
+from keras_optimizers.checkpoint import configs, mathematics, spokes, verification
 from keras_optimizers.checkpoint.errors import CheckpointError, NotRepresentable
 from keras_optimizers.checkpoint.fitting import fit
 from keras_optimizers.checkpoint.replacing import back_up
@@ -20,15 +20,28 @@ class Outcome(NamedTuple):
 
     Attributes:
         report: what became of every field.
+        state: what was (or would be) written.
         comparison: the next step of the source beside that of what was written.
         written: whether the target's file is there now.
         backup: the second name of the old file, of a migration in place.
     """
 
     report: Report
+    state: OptimizerState
     comparison: Optional[verification.Comparison]
     written: bool
     backup: Optional[str] = None
+
+
+def typed(name: str, value: Any) -> Any:
+    """A hyperparameter's value as a float, or a bool where it is a flag.
+
+    Raises:
+        CheckpointError: If it is neither.
+    """
+    if not isinstance(value, (bool, int, float)):
+        raise CheckpointError(f"Expected a number for {name}, received {value!r}.")
+    return bool(value) if name in configs.FLAGS else float(value)
 
 
 def override(
@@ -47,7 +60,9 @@ def override(
                 f"iterations: {iterations} as given; the source says {state.iterations}."
             )
         state.iterations = iterations
-    known = dict(mathematics.EXTENSIONS, **mathematics.OPTIMIZERS[state.class_name].defaults)
+    known: Dict[str, Any] = dict(
+        mathematics.EXTENSIONS, **mathematics.OPTIMIZERS[state.class_name].defaults
+    )
     known.update(dict.fromkeys(mathematics.CLIPPING))
     for name, value in (values or {}).items():
         name = "lr" if name == "learning_rate" else name
@@ -56,11 +71,9 @@ def override(
                 f"{state.class_name} has no hyperparameter {name!r}; there are: "
                 f"{', '.join(sorted(known))}."
             )
-        if not isinstance(value, (bool, int, float)):
-            raise CheckpointError(f"Expected a number for {name}, received {value!r}.")
         if name == "lr":
             state.hyperparameters.pop("learning_rate_schedule", None)
-        state.hyperparameters[name] = value
+        state.hyperparameters[name] = typed(name, value)
 
 
 def migrate(
@@ -96,6 +109,7 @@ def migrate(
         CheckpointError: If that is impossible. Nothing has changed then.
     """
     _check_places(source, target, in_place, overwrite)
+    values = {name: typed(name, value) for name, value in (values or {}).items()}
     state = spokes.read(source, values=values, **(read_options or {}))
     override(state, iterations, values)
     spoke = spokes.target(to)
@@ -111,7 +125,7 @@ def migrate(
             f"{comparison.largest:.3g}."
         )
     if dry_run or (strict and report.inexact):
-        return Outcome(report, comparison, False)
+        return Outcome(report, fitted, comparison, False)
     backup = back_up(source) if in_place else None
     spoke.write(
         fitted,
@@ -122,7 +136,7 @@ def migrate(
         progress=progress,
         **(write_options or {}),
     )
-    return Outcome(report, comparison, True, backup)
+    return Outcome(report, fitted, comparison, True, backup)
 
 
 def _check_places(source: str, target: str, in_place: bool, overwrite: bool) -> None:

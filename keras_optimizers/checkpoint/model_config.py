@@ -140,7 +140,7 @@ def _sequential(config: Config, own: str, to: str, notes: List[str]) -> Config:
     batch_shape: Optional[List[Any]] = None
     if not isinstance(config["config"], list):
         batch_shape = config["config"].get("build_input_shape")
-    translated = []
+    translated: List[Config] = []
     for layer in layers:
         shape = layer["config"].get("batch_input_shape", layer["config"].get("batch_shape"))
         if shape is not None and not translated:
@@ -171,9 +171,11 @@ def _functional(config: Config, own: str, to: str, notes: List[str]) -> Config:
         name = _name_of(layer)
         written = _layer(layer, own, to, notes)
         written["name"] = name
-        nodes = [_calls(node, name) for node in layer.get("inbound_nodes", [])]
-        is_merge = written["class_name"] in _MERGES
-        written["inbound_nodes"] = [_node(node, to, is_merge) for node in nodes]
+        # Keras 3 reads the old form, too; its own holds the shapes of all tensors.
+        written["inbound_nodes"] = [
+            [[source, call, output, {}] for source, call, output in _calls(node, name)]
+            for node in layer.get("inbound_nodes", [])
+        ]
         layers.append(written)
     written_graph = {
         "name": graph.get("name", "model"),
@@ -181,20 +183,7 @@ def _functional(config: Config, own: str, to: str, notes: List[str]) -> Config:
         "input_layers": _ends(graph["input_layers"]),
         "output_layers": _ends(graph["output_layers"]),
     }
-    class_name = "Functional" if to == KERAS_3 else "Model"
-    return _written(class_name, written_graph, to, "keras")
-
-
-_MERGES = (
-    "Add",
-    "Subtract",
-    "Multiply",
-    "Average",
-    "Maximum",
-    "Minimum",
-    "Concatenate",
-    "Dot",
-)
+    return _written("Model", written_graph, to, "keras")
 
 
 def _ends(ends: Sequence[Any]) -> List[List[Any]]:
@@ -233,19 +222,6 @@ def _check_keywords(keywords: Config, name: str) -> None:
     given = {key: value for key, value in (keywords or {}).items() if value is not None}
     if given:
         raise UntranslatableModel(f"The layer {name!r} is called with {', '.join(sorted(given))}.")
-
-
-def _node(sources: Sequence[Source], to: str, is_merge: bool) -> Any:
-    if to == KERAS_2:
-        return [[name, call, output, {}] for name, call, output in sources]
-    tensors = [
-        {
-            "class_name": "__keras_tensor__",
-            "config": {"keras_history": [name, call, output]},
-        }
-        for name, call, output in sources
-    ]
-    return {"args": [tensors] if is_merge or len(tensors) > 1 else tensors, "kwargs": {}}
 
 
 def _layer(layer: Config, own: str, to: str, notes: List[str]) -> Config:
@@ -317,18 +293,16 @@ def _arguments(class_name: str, name: str, given: Config, to: str) -> Config:
         _refuse_hard_sigmoid(name, to)
     if config.get("activation") == "hard_sigmoid":
         _refuse_hard_sigmoid(name, to)
-    if class_name == "GRU" and to == KERAS_2:
-        if config.pop("reset_after"):
-            config["reset_after"] = True
+    if class_name == "GRU" and to == KERAS_2 and not config["reset_after"]:
+        del config["reset_after"]  # Keras before 2.1.3 has no such argument
     if class_name == "ReLU" and to == KERAS_2:
         config = {key: value for key, value in config.items() if value not in (0, 0.0)}
     if class_name == "LeakyReLU" and to == KERAS_3:
         config["negative_slope"] = config.pop("alpha")
     if class_name == "UpSampling2D" and to == KERAS_2 and config.get("interpolation") == "nearest":
         del config["interpolation"]
-    if to == KERAS_3:  # regularizers of activity are no argument of most layers there
-        if config.get("activity_regularizer") is None:
-            config.pop("activity_regularizer", None)
+    if config.get("activity_regularizer") is None:  # no argument of some layers in Keras 3
+        config.pop("activity_regularizer", None)
     return config
 
 

@@ -13,6 +13,7 @@ from keras_optimizers.checkpoint.state import Array, OptimizerState
 
 # What a file of each era says about who wrote it; loaders, and `inspect`, go by it.
 _VERSIONS = {
+    layouts.KERAS_OPTIMIZERS.name: "2.2.4-tf",
     layouts.TF_KERAS_1_10.name: "2.1.6-tf",
     layouts.KERAS_2_2.name: "2.2.4",
     layouts.KERAS_2_3.name: "2.3.1",
@@ -55,10 +56,7 @@ def _from_hdf5(source: str, target: Any, layout: Layout, report: Report) -> Dict
             if name != "optimizer_weights":
                 model.file.copy(name, target)
         config = model.json_attribute("model_config")
-        if model.file.attrs.get("training_config") is not None:
-            held = model.keras_version
-        else:
-            held = ""
+        held = model.keras_version
         if config is not None and not _is_readable(config, held, layout):
             _write_config(target, config, layout, report)
         if _era(held) != _era(_VERSIONS[layout.name]):
@@ -107,9 +105,9 @@ def _era(version: str) -> str:
 
 def _is_readable(config: Dict[str, Any], version: str, layout: Layout) -> bool:
     """Whether the target's Keras reads this architecture as it is written."""
-    if layout in (layouts.OPTIMIZER_V2, layouts.TF_KERAS_2_11):
+    if layout in (layouts.OPTIMIZER_V2, layouts.TF_KERAS_2_11, layouts.KERAS_OPTIMIZERS):
         # tf.keras reads all that is older; the newest dialect of tf.keras 2 is for itself.
-        is_newest = _era(version) == "tf-keras-2" and layout is layouts.OPTIMIZER_V2
+        is_newest = _era(version) == "tf-keras-2" and layout is not layouts.TF_KERAS_2_11
         return model_config.dialect(config) == model_config.KERAS_2 and not is_newest
     return _era(version) == _era(_VERSIONS[layout.name])
 

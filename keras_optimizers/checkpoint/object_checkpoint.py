@@ -12,7 +12,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from keras_optimizers.checkpoint import bundles, keras_hdf5, layouts, mathematics
+from keras_optimizers.checkpoint import bundles, keras_hdf5, layouts, mathematics, model_part
 from keras_optimizers.checkpoint.errors import CheckpointError
 from keras_optimizers.checkpoint.layouts import Layout
 from keras_optimizers.checkpoint.matching import Candidate
@@ -227,13 +227,13 @@ def _names(
     for own, group in zip(layers.values(), groups.values()):
         by_end = {candidate.name.rpartition("/")[2]: candidate for candidate in own}
         for path in group:
-            candidate = by_end.get(path.rpartition("/")[2])
-            if candidate is None or candidate.array.shape != variables[path].shape:
+            match = by_end.get(path.rpartition("/")[2])
+            if match is None or match.array.shape != variables[path].shape:
                 raise CheckpointError(
                     f"{prefix!r}: {path!r} of shape {variables[path].shape} is not in the model's "
                     f"layer {own[0].name.rpartition('/')[0]!r}."
                 )
-            found[path] = candidate.name
+            found[path] = match.name
     order = [candidate.name for candidate in candidates]
     return dict(sorted(found.items(), key=lambda item: order.index(item[1])))
 
@@ -261,10 +261,10 @@ def write(
     Raises:
         CheckpointError: If the source holds no model, or this TensorFlow has no Keras 2.
     """
-    if source is None or not keras_hdf5.holds(source):
+    if not model_part.model_of(source):
         raise CheckpointError(
-            f"Cannot write {path!r}: an object checkpoint follows the objects of a model, and the "
-            "source holds none. Give one with --model FILE.h5."
+            "An object checkpoint follows the objects of a model, and the source holds none. Give "
+            "one with --model FILE."
         )
     keras = _keras()
     with folder_beside(path) as folder:

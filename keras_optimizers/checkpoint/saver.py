@@ -14,17 +14,13 @@ import numpy as np
 from keras_optimizers.checkpoint import bundles, layouts, mathematics, weight_lists
 from keras_optimizers.checkpoint.errors import CheckpointError
 from keras_optimizers.checkpoint.layouts import Layout
-from keras_optimizers.checkpoint.matching import Candidate, trained
+from keras_optimizers.checkpoint.matching import Candidate
 from keras_optimizers.checkpoint.report import Report
 from keras_optimizers.checkpoint.state import Array, OptimizerState
 from keras_optimizers.checkpoint.weight_lists import Weight
 
-LAYOUT = layouts.TF_KERAS_1_10._replace(
-    name="saver",
-    title="tf.train.Saver, of a graph with ours or with upstream's old classes",
-    counted=layouts.ALL,
-    momentum_product="first",
-    clipping={name: name for name in mathematics.CLIPPING},
+LAYOUT = layouts.KERAS_OPTIMIZERS._replace(
+    name="saver", title="tf.train.Saver, of a graph with ours or with upstream's old classes"
 )
 
 # The optimizer's own variables, as r1.10 creates them.
@@ -225,8 +221,3 @@ def _scalar(state: OptimizerState, name: str) -> Array:
         return Array.of(np.asarray(state.iterations or 0, np.int64))
     value = state.scalars[name] if name == "m_schedule" else state.hyperparameters[name]
     return Array.of(np.asarray(value, np.float32))
-
-
-def model_candidates(candidates: Sequence[Candidate]) -> List[Candidate]:
-    """Those that may be trained."""
-    return trained(candidates)

@@ -7,7 +7,7 @@ No check in Python can prevent that; a process can be watched, and ended.
 import os
 import signal
 import sys
-from typing import Any, Callable
+from typing import Any, Callable, Dict
 
 # Seconds of processor time without progress after which a file counts as damaged.
 _PATIENCE = 60
@@ -42,7 +42,7 @@ def supervised(work: Callable[[], int], paths: Any, limit_memory: bool = True) -
     if os.WIFEXITED(status):
         return os.WEXITSTATUS(status)
     shown = ", ".join(repr(path) for path in paths)
-    reasons = {
+    reasons: Dict[int, str] = {
         signal.SIGPROF: "made the HDF5 library work without end",
         signal.SIGKILL: "was being read when the process was killed, maybe for want of memory",
     }
@@ -97,7 +97,7 @@ def _limit_memory(paths: Any) -> None:
     except (OSError, ValueError, IndexError):
         return  # no such file on this system; the checks in `hdf5` remain
     allowed = used + _MEMORY + 2 * sizes
-    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
     if hard == resource.RLIM_INFINITY or allowed < hard:
         resource.setrlimit(resource.RLIMIT_AS, (allowed, hard))
 

@@ -39,17 +39,17 @@ class Names(NamedTuple):
 
 
 OPTIMIZERS = {
-    "SGD": Names("Momentum", ("velocity",), {"decay": 0.0, "nesterov": False}),
+    "SGD": Names("Momentum", ("velocity",), {"nesterov": False}),
     "RMSprop": Names(
         "RMSProp",
         ("mean_square", "momentum"),
-        {"rho": 0.9, "epsilon": 1e-10, "decay": 0.0, "momentum": 0.0},
+        {"rho": 0.9, "epsilon": 1e-10, "momentum": 0.0},
     ),
-    "Adagrad": Names("Adagrad", ("sum_of_squares",), {"epsilon": 0.0, "decay": 0.0}),
+    "Adagrad": Names("Adagrad", ("sum_of_squares",), {}),
     "Adadelta": Names(
         "Adadelta",
         ("mean_square_gradient", "mean_square_step"),
-        {"lr": 0.001, "rho": 0.95, "epsilon": 1e-8, "decay": 0.0},
+        {"lr": 0.001, "rho": 0.95, "epsilon": 1e-8},
     ),
     "Adam": Names(
         "Adam",
@@ -59,8 +59,6 @@ OPTIMIZERS = {
             "beta_1": 0.9,
             "beta_2": 0.999,
             "epsilon": 1e-8,
-            "decay": 0.0,
-            "amsgrad": False,
         },
     ),
 }
@@ -115,6 +113,12 @@ def read(
     parameters = [_parameter(tensors, one) for one in order]
     hyperparameters = {name: value for name, value in values.items() if value is not None}
     notes = ["No hyperparameter is in a Saver file; give them with --set NAME=VALUE."]
+    if class_name == "Adam":
+        hyperparameters["amsgrad"] = False  # there is none
+    # Nor is there a decay: a rate that changes is the user's own code.
+    hyperparameters.setdefault("decay", 0.0)
+    if class_name == "Adagrad":
+        hyperparameters.setdefault("epsilon", 0.0)
     role_names: Tuple[str, ...] = names.roles if slotted else ()
     if class_name == "RMSprop" and order and f"{order[0]}/{names.name}_2" in tensors:
         role_names = _CENTERED
@@ -263,9 +267,9 @@ def write(
     iterations = state.iterations or 0
     tensors.append(("global_step", Array.of(np.asarray(iterations, np.int64))))
     if state.class_name == "Adam":
-        for number in ("1", "2"):
-            power = np.float32(float(options[f"beta_{number}"]) ** (iterations + 1))
-            tensors.append((f"beta{number}_power", Array.of(power)))
+        for beta in ("1", "2"):
+            power = np.float32(float(options[f"beta_{beta}"]) ** (iterations + 1))
+            tensors.append((f"beta{beta}_power", Array.of(power)))
         report.add("beta1_power, beta2_power", RECOMPUTED, "from iterations")
     bundles.write_bundle(path, tensors, progress)
     report.note("A Saver file holds no hyperparameters: " + constructor(state))
@@ -345,7 +349,7 @@ def constructor(state: OptimizerState) -> str:
     if state.class_name == "SGD" and not options.get("momentum"):
         return f"make the optimizer with tf.train.GradientDescentOptimizer({rate})."
     for ours, theirs in pairs.items():
-        if ours in options and (state.class_name, ours) != ("Adagrad", "epsilon"):
-            if ours in mathematics.OPTIMIZERS[state.class_name].defaults or options[ours]:
-                arguments.append(f"{theirs}={options[ours]!r}")
+        own = ours in mathematics.OPTIMIZERS[state.class_name].defaults or options.get(ours)
+        if own and ours in options and (state.class_name, ours) != ("Adagrad", "epsilon"):
+            arguments.append(f"{theirs}={options[ours]!r}")
     return f"make the optimizer with tf.train.{class_name}Optimizer({', '.join(arguments)})."

@@ -27,8 +27,10 @@ def python_of(name, folder):
     python = os.path.join(home, "bin", "python")
     stamp = os.path.join(home, "complete")
     wanted = json.dumps([version, requirements])
-    if os.path.exists(stamp) and open(stamp).read() == wanted:
-        return python
+    if os.path.exists(stamp):
+        with open(stamp) as opened:
+            if opened.read() == wanted:
+                return python
     base = subprocess.run(
         [os.path.join(ROOT, "ci", "find-python"), version], stdout=subprocess.PIPE
     )

@@ -50,8 +50,8 @@ def optimizer(era, class_name, arguments):
     if arguments["lr"] is None:
         arguments["lr"] = {"Adamax": 0.002, "Nadam": 0.002}.get(class_name, 0.001)
     arguments["learning_rate"] = arguments.pop("lr")
-    if class_name not in ("SGD",):
-        arguments["epsilon"] = 1e-7
+    if class_name != "SGD":
+        arguments.setdefault("epsilon", 1e-7)
     if era == "keras-2.3":
         return getattr(keras_of(era).optimizers, class_name)(**arguments)
     if era in problem.NEW_OPTIMIZERS:
@@ -81,6 +81,19 @@ def put_in_order(era, model):
     # Keras 2.3 and 1.15 list some of them twice; hashing a variable is not safe everywhere.
     distinct = list({id(variable): variable for variable in variables}.values())
     ordered.order_reads_before_writes(distinct)
+    # A session does not see what changes in ops that it has already taken over: a new one does.
+    import tensorflow as tf
+
+    backend = keras_of(era).backend
+    values = backend.get_session().run(distinct)
+    backend.get_session().close()
+    backend.set_session(tf.Session())
+    session = backend.get_session()
+    session.run(tf.global_variables_initializer())
+    for variable in tf.global_variables():
+        variable._keras_initialized = True
+    for variable, value in zip(distinct, values):
+        session.run(variable.initializer, {variable.initializer.inputs[1]: value})
 
 
 def compile_model(era, model, class_name, arguments):

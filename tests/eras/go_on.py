@@ -2,8 +2,8 @@
 
     python tests/eras/go_on.py TARGET JOBS.json
 
-TARGET is one of TARGETS below; the jobs are a list of {"case", "file", "output"}. Each output is
-an .npz of the model's values at the end, or of the `error`; with what the loader warned about.
+TARGET is one of TARGETS below; the jobs are a list of {"case", "file", "output", "options"}. An
+output is an .npz of the model's values at the end, or of the `error`; with what the loader warned.
 """
 
 import json
@@ -19,8 +19,8 @@ import numpy as np
 import problem
 
 TARGETS = {
-    # target: (environment, format, ending, source of the options for `migrate`)
-    "ours": ("tf115", "tf-keras-1.10", ".h5"),
+    # target: (environment, format, ending)
+    "ours": ("tf115", "keras-optimizers", ".h5"),
     "tf-keras-1.10": ("tf110", "tf-keras-1.10", ".h5"),
     "keras-2.2": ("keras224", "keras-2.2", ".h5"),
     "keras-2.3": ("keras231", "keras-2.3", ".h5"),
@@ -35,9 +35,13 @@ TARGETS = {
 }
 
 
-def load(target, path, case):
-    """The model with the optimizer's state, as the target's own loader makes it."""
-    class_name, arguments, kind = problem.CASES[case]
+def load(target, path, case, options):
+    """The model with the optimizer's state, as the target's own loader makes it.
+
+    Arguments:
+        options: hyperparameters that the migration reported, for files that hold none.
+    """
+    class_name, _, kind = problem.CASES[case]
     if target == "ours":
         sys.path.insert(0, eras.ROOT)
         import keras_optimizers
@@ -51,7 +55,7 @@ def load(target, path, case):
     if target in ("saver-ours", "object-1.15"):
         era = "saver-ours" if target == "saver-ours" else "optimizer-v2-1.15"
         model = problem.build(eras.keras_of(era), kind)
-        eras.compile_model(era, model, class_name, arguments)
+        eras.compile_model(era, model, class_name, options)
         if target == "object-1.15":
             model.load_weights(path)
             model._make_train_function()
@@ -74,20 +78,22 @@ def run(target, job):
     if target == "saver-tf-train":
         import tf_train
 
-        return tf_train.go_on(case, job["file"], job.get("options", {}))
+        return tf_train.go_on(case, job["file"], job["options"])
     if target == "tf_keras":
         import tf_keras
 
         tf_keras.backend.clear_session()
     else:
         eras.clear(target)
-    model = load(target, job["file"], case)
+    model = load(target, job["file"], case, job["options"])
     problem.train(model, problem.CASES[case][2], problem.SAVE_AFTER, problem.TRAIN_UNTIL)
     return problem.layer_weights(model)
 
 
 def main():
-    target, jobs = sys.argv[1], json.load(open(sys.argv[2]))
+    target = sys.argv[1]
+    with open(sys.argv[2]) as opened:
+        jobs = json.load(opened)
     for job in jobs:
         told = []
         with warnings.catch_warnings(record=True) as caught:

@@ -20,8 +20,8 @@ import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-import numpy as np
 import environments
+import numpy as np
 import problem
 from go_on import TARGETS
 
@@ -29,6 +29,9 @@ ROOT = environments.ROOT
 SOURCES = os.path.join(problem.FOLDER, "sources")
 # Layouts that do not hold the number of finished steps, for the classes that leave it out.
 DROPS_ITERATIONS = ("tf-keras-1.10", "keras-2.2", "tf-keras-1.15-v1", "ours")
+# What a graph holds as constants, so that no Saver or object checkpoint has it.
+CONSTANTS = ("nesterov", "clipnorm", "schedule_decay")
+TF_TRAIN_RATES = {"Adagrad": 0.01, "RMSprop": 0.001, "Adadelta": 1.0, "Adam": 0.001}
 UNCOUNTED = ("RMSprop", "Adagrad", "Adadelta")
 EXACT = 1e-5
 
@@ -45,25 +48,23 @@ def migrate_options(era, case, target):
     if era in DROPS_ITERATIONS and class_name in UNCOUNTED:
         options += ["--iterations", str(problem.SAVE_AFTER)]
     if era.startswith(("saver", "object")):
-        given = dict(arguments)
-        if era == "saver-tf-train":
-            usual = {"Adagrad": 0.01, "RMSprop": 0.001, "Adadelta": 1.0, "Adam": 0.001}
-            given.setdefault("lr", usual.get(class_name))
-            if class_name in ("RMSprop", "Adadelta"):
-                given.update(rho=0.9 if class_name == "RMSprop" else 0.95)
-            given.update({} if class_name == "SGD" else {"decay": 0})
-            if class_name == "Adagrad":
-                given["epsilon"] = 0
-        else:
-            given = {k: v for k, v in given.items() if k in ("nesterov", "clipnorm", "schedule_decay")}
-        if class_name == "Adadelta" and era.startswith("saver"):
-            given["rho"] = 0.95
+        given = {k: v for k, v in arguments.items() if k in CONSTANTS}
+        if era == "saver-tf-train":  # these hold no hyperparameter at all
+            given = dict(arguments)
+            if class_name in TF_TRAIN_RATES:
+                given.setdefault("lr", TF_TRAIN_RATES[class_name])
+            if class_name == "SGD":
+                given.setdefault("momentum", 0)
+            if class_name == "RMSprop":
+                given["rho"] = 0.9
+            if class_name == "Adam":
+                given.update(beta_1=0.9, beta_2=0.999)
         if class_name == "SGD":
             given.setdefault("nesterov", False)
-            if era == "saver-tf-train":
-                given.update({"decay": 0, "momentum": given.get("momentum", 0)})
-        elif "epsilon" not in given:
+        elif class_name != "Adagrad" or era != "saver-tf-train":
             given["epsilon"] = 1e-7
+        if class_name == "Adadelta" and era.startswith("saver"):
+            given["rho"] = 0.95
         if class_name == "Nadam":
             given.setdefault("schedule_decay", 0.004)
         for name, value in sorted(given.items()):
@@ -88,32 +89,33 @@ class Cell:
         self.output = os.path.join(folder, name + ".npz")
         self.refusal, self.report, self.difference, self.problem = None, None, None, None
 
-    def convert(self, python):
-        command = [python, "-m", "keras_optimizers", "migrate"]
-        command += [source_file(self.era, self.case), self.file]
-        command += ["--to", TARGETS[self.target][1], "--report", self.report_file]
-        command += migrate_options(self.era, self.case, self.target)
-        surroundings = dict(os.environ, PYTHONPATH=ROOT, PYTHONWARNINGS="ignore")
-        done = subprocess.run(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=surroundings
-        )
-        if done.returncode:
-            lines = done.stderr.decode().strip().splitlines() or ["?"]
-            self.refusal = lines[-1].replace("keras-optimizers: ", "")
-        else:
-            with open(self.report_file) as opened:
-                self.report = json.load(opened)
+    def conversion(self):
+        return {
+            "source": source_file(self.era, self.case),
+            "target": self.file,
+            "to": TARGETS[self.target][1],
+            "options": migrate_options(self.era, self.case, self.target),
+            "report": self.report_file,
+        }
+
+    def take_report(self):
+        with open(self.report_file) as opened:
+            report = json.load(opened)
+        self.refusal = report.get("refused")
+        self.report = None if self.refusal else report
 
     def job(self):
-        options = {}
-        if self.target == "saver-tf-train":
-            options = {
-                field["field"]: float(field["explanation"].split(",")[0].split(":")[0])
-                for field in self.report["fields"]
-                if field["field"] in ("lr", "epsilon", "decay") and field["status"] == "copied"
-            }
-        job = {"case": self.case, "file": self.file, "output": self.output, "options": options}
-        return job
+        options = {
+            name: value
+            for name, value in self.report["hyperparameters"].items()
+            if name not in ("epsilon_inside_root", "centered")
+        }
+        if self.target == "object-1.15" or self.target == "saver-ours":
+            options = {k: v for k, v in options.items() if k != "momentum" or self.is_sgd()}
+        return {"case": self.case, "file": self.file, "output": self.output, "options": options}
+
+    def is_sgd(self):
+        return problem.CASES[self.case][0] == "SGD"
 
     def compare(self):
         """The largest difference of a trained parameter from the uninterrupted run."""
@@ -189,10 +191,26 @@ def main():
     return 1 if wrong else 0
 
 
+def convert(cells, python, folder):
+    """Convert for all cells, in as many processes as there are cores."""
+    running = []
+    for number in range(os.cpu_count() or 1):
+        share = cells[number :: os.cpu_count() or 1]
+        jobs = os.path.join(folder, "convert.%d.json" % number)
+        with open(jobs, "w") as opened:
+            json.dump([cell.conversion() for cell in share], opened)
+        script = os.path.join(problem.FOLDER, "convert.py")
+        surroundings = dict(os.environ, TF_CPP_MIN_LOG_LEVEL="3", PYTHONWARNINGS="ignore")
+        running.append(subprocess.Popen([python, script, jobs], env=surroundings))
+    for process in running:
+        if process.wait():
+            raise SystemExit("the converter failed")
+    for cell in cells:
+        cell.take_report()
+
+
 def measure(options, folder):
     """All cells, converted, loaded and compared."""
-    from concurrent.futures import ThreadPoolExecutor
-
     python_of = lambda name: environments.python_of(name, options.environments)  # noqa: E731
     cells = [
         Cell(era, case, target, folder)
@@ -201,11 +219,7 @@ def measure(options, folder):
         if not options.case or case in options.case
         for target in options.target or TARGETS
     ]
-    converter = python_of("tf115")
-    with ThreadPoolExecutor(max(2, os.cpu_count() or 2)) as pool:
-        for number, _ in enumerate(pool.map(lambda cell: cell.convert(converter), cells)):
-            if number % 50 == 49:
-                print("converted %d of %d" % (number + 1, len(cells)), file=sys.stderr, flush=True)
+    convert(cells, python_of("tf115"), folder)
     by_target = collections.defaultdict(list)
     for cell in cells:
         if cell.refusal is None:

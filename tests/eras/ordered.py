@@ -27,9 +27,9 @@ def order_reads_before_writes(variables):
                 if handle is None:  # a ref variable's read is no copy: who uses it must be done
                     waiting += [op for output in read.outputs for op in output.consumers()]
                 for waited in waiting:
-                    if waited is not write and not _depends_on(waited, write):
-                        if waited not in write.control_inputs:
-                            write._add_control_inputs([waited])
+                    known = waited is write or waited in write.control_inputs
+                    if not known and not _depends_on(waited, write):
+                        write._add_control_inputs([waited])
 
 
 def _belongs_to_a_step(op, variable):

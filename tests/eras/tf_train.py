@@ -12,7 +12,7 @@ def make(tf, class_name, arguments, step):
     epsilon = arguments.get("epsilon", 1e-7)
     if arguments.get("decay"):
         lr = train.inverse_time_decay(lr, step, 1, arguments["decay"])
-    if class_name == "SGD" and "momentum" in arguments:
+    if class_name == "SGD" and arguments.get("momentum"):
         nesterov = arguments.get("nesterov", False)
         return train.MomentumOptimizer(lr, arguments["momentum"], use_nesterov=nesterov)
     return {

@@ -72,7 +72,7 @@ def main():
     for case in options.only or problem.cases_of(options.era):
         write = write_tf_train if options.era == "saver-tf-train" else write_keras
         arrays = write(options.era, case, folder)
-        np.savez(os.path.join(folder, case + ".npz"), **arrays)
+        np.savez_compressed(os.path.join(folder, case + ".npz"), **arrays)
         print(options.era, case, flush=True)
     for name in os.listdir(folder):
         # Saver's list of the newest checkpoints: it holds paths of this machine.
