@@ -212,7 +212,12 @@ def _clipping(state: OptimizerState, layout: Layout, report: Report) -> None:
         value = state.hyperparameters.get(name)
         if value is None:
             continue
-        if name in layout.clipping:
+        release = layout.later_clipping.get(name)
+        if release is not None and state.provenance.get("format") != layout.name:
+            # Earlier ones refuse the argument, and with it the whole file.
+            del state.hyperparameters[name]
+            report.add(name, LOST, f"{_shown(value)}: only {release} knows it; set it in code")
+        elif name in layout.clipping:
             renamed = layout.clipping[name]
             if renamed == name:
                 report.add(name, COPIED, _shown(value))

@@ -45,14 +45,15 @@ class Archive:
     def __init__(self, path: str) -> None:
         self.path = path
         self._folder: Optional[str] = None
+        self._zip: Optional[zipfile.ZipFile] = None
         self.weights: Any = None
         with _zip_reported(path):
-            self._zip = zipfile.ZipFile(path)
+            packed = self._zip = zipfile.ZipFile(path)
             try:
-                self._check()
-                self.config = self._json(_CONFIG)
-                self.metadata = self._json(_METADATA)
-                self._open_weights()
+                _check_entries(packed)
+                self.config = _json_entry(packed, _CONFIG)
+                self.metadata = _json_entry(packed, _METADATA)
+                self._open_weights(packed)
             except BaseException:
                 self.close()
                 raise
@@ -72,47 +73,50 @@ class Archive:
             with contextlib.suppress(Exception):
                 self.weights.close()
             self.weights = None
-        self._zip.close()
+        if self._zip is not None:
+            self._zip.close()
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = None
 
-    def _check(self) -> None:
-        """Only entries that an archive of Keras has; nothing is unpacked under a name of theirs."""
-        entries = self._zip.infolist()
-        names = [entry.filename for entry in entries]
-        if len(set(names)) != len(names):
-            raise ValueError("it holds a name twice")
-        for name in (_CONFIG, _WEIGHTS):
-            if name not in names:
-                raise ValueError(f"it has no {name}")
-        for entry in entries:
-            if entry.flag_bits & 1:
-                raise ValueError("it is encrypted")
-            size, packed = entry.file_size, max(entry.compress_size, 1)
-            if size > max(1 << 28, 100 * packed):
-                raise ValueError(f"{entry.filename!r} unpacks to {size} bytes from {packed}")
-
-    def _json(self, name: str) -> Dict[str, Any]:
-        if name not in self._zip.namelist():
-            return {}
-        if self._zip.getinfo(name).file_size > _LARGEST_JSON:
-            raise ValueError(f"{name} is larger than any model's")
-        try:
-            value = json.loads(self._zip.read(name).decode("utf-8"))
-        except RecursionError as error:
-            raise ValueError(f"{name} is nested too deeply") from error
-        if not isinstance(value, dict):
-            raise ValueError(f"{name} holds no object")
-        return value
-
-    def _open_weights(self) -> None:
+    def _open_weights(self, packed: zipfile.ZipFile) -> None:
         """h5py needs a file to seek in: the entry is unpacked, unless it is stored as it is."""
         self._folder = tempfile.mkdtemp(".partial")
         unpacked = os.path.join(self._folder, "weights.h5")
-        with self._zip.open(_WEIGHTS) as packed, open(unpacked, "wb") as target:
-            shutil.copyfileobj(packed, target, 1 << 20)
+        with packed.open(_WEIGHTS) as entry, open(unpacked, "wb") as target:
+            shutil.copyfileobj(entry, target, 1 << 20)
         self.weights = hdf5.open_checked(unpacked, os.path.getsize(unpacked), self.path)
+
+
+def _check_entries(packed: zipfile.ZipFile) -> None:
+    """Only entries that an archive of Keras has; nothing is unpacked under a name of theirs."""
+    entries = packed.infolist()
+    names = [entry.filename for entry in entries]
+    if len(set(names)) != len(names):
+        raise ValueError("it holds a name twice")
+    for name in (_CONFIG, _WEIGHTS):
+        if name not in names:
+            raise ValueError(f"it has no {name}")
+    for entry in entries:
+        if entry.flag_bits & 1:
+            raise ValueError("it is encrypted")
+        size, stored = entry.file_size, max(entry.compress_size, 1)
+        if size > max(1 << 28, 100 * stored):
+            raise ValueError(f"{entry.filename!r} unpacks to {size} bytes from {stored}")
+
+
+def _json_entry(packed: zipfile.ZipFile, name: str) -> Dict[str, Any]:
+    if name not in packed.namelist():
+        return {}
+    if packed.getinfo(name).file_size > _LARGEST_JSON:
+        raise ValueError(f"{name} is larger than any model's")
+    try:
+        value = json.loads(packed.read(name).decode("utf-8"))
+    except RecursionError as error:
+        raise ValueError(f"{name} is nested too deeply") from error
+    if not isinstance(value, dict):
+        raise ValueError(f"{name} holds no object")
+    return value
 
 
 @contextlib.contextmanager

@@ -35,6 +35,7 @@ class Layout(NamedTuple):
         extended_rmsprop: whether RMSprop knows `momentum` and `centered`.
         schedule_decay: Nadam's, where the era fixed it; None where it is an argument.
         clipping: the config's name by ours; what is not in it cannot be expressed.
+        later_clipping: those that only later releases of the era know, with the release.
         roles: the era's own names of the roles, for the names of weights.
     """
 
@@ -54,6 +55,7 @@ class Layout(NamedTuple):
     extended_rmsprop: bool = False
     schedule_decay: Optional[float] = None
     clipping: Dict[str, str] = {"clipnorm": "clipnorm", "clipvalue": "clipvalue"}
+    later_clipping: Dict[str, str] = {}
     roles: Dict[str, str] = {}
 
 
@@ -139,6 +141,7 @@ OPTIMIZER_V2 = Layout(
     schedules=True,
     extended_rmsprop=True,
     clipping=_BOTH,
+    later_clipping={"global_clipnorm": "TensorFlow 2.4"},
     roles=_OPTIMIZER_V2_ROLES,
 )
 TF_KERAS_2_11 = Layout(

@@ -271,9 +271,14 @@ def write(
         whole = os.path.join(folder, "whole.h5")
         keras_hdf5.write(state, whole, layouts.OPTIMIZER_V2, source, report=report)
         tf = bundles.require_tensorflow()
-        with tf.Graph().as_default(), tf.Session().as_default():
-            loaded = keras.models.load_model(whole)
-            loaded.save_weights(os.path.join(folder, "objects"), save_format="tf")
+        try:
+            with tf.Graph().as_default(), tf.Session().as_default():
+                loaded = keras.models.load_model(whole)
+                loaded.save_weights(os.path.join(folder, "objects"), save_format="tf")
+        except (AttributeError, LookupError, NotImplementedError, TypeError, ValueError) as error:
+            raise CheckpointError(
+                f"This TensorFlow's Keras cannot load the model of {source!r}: {error}"
+            ) from error
         bundles.move_bundle(os.path.join(folder, "objects"), path)
     if report is not None:
         options = {
