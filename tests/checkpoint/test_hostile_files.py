@@ -1,0 +1,110 @@
+"""Damaged and hostile files: one clear error, exit status 2; see fuzz.py for the mutations."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from keras_optimizers.checkpoint import read, supervision
+from tests.checkpoint import files, fuzz
+
+
+def test_mutated_files_do_no_harm():
+    found, tally = fuzz.failures(60, seed=3)
+    assert found == []
+    assert tally[2] > 10  # most of them are noticed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("change", ["flip", "overwrite", "cut", "move"])
+def test_bytes_that_were(change, tmp_path, capfd):
+    import random
+
+    for seed in range(10):
+        choose = random.Random(seed)
+        path = str(tmp_path / "mutated.h5")
+        with open(files.source("keras-2.3", "adam"), "rb") as opened:
+            data = bytearray(opened.read())
+        with open(path, "wb") as opened:
+            opened.write(bytes(getattr(fuzz, change)(data, choose)))
+        status = fuzz.cli.main(["inspect", path])
+        assert status in (0, 2) and "Traceback" not in capfd.readouterr().err
+
+
+def test_a_crash_of_the_library_is_a_damaged_file(capfd):
+    def crash():
+        os.kill(os.getpid(), signal.SIGSYS)
+
+    assert supervision.supervised(crash, ["bad.h5"]) == 2
+    assert "'bad.h5' made the HDF5 library crash" in capfd.readouterr().err
+
+
+def test_work_without_end_is_a_damaged_file(capfd, monkeypatch):
+    def work():
+        signal.setitimer(signal.ITIMER_PROF, 0.2)
+        while True:
+            pass
+
+    assert supervision.supervised(work, ["bad.h5"]) == 2
+    assert "without end" in capfd.readouterr().err
+
+
+def test_memory_is_bounded(capfd):
+    def work():
+        bytearray(2 << 30)
+        return 0
+
+    assert supervision.supervised(work, []) == 2
+    assert "more memory" in capfd.readouterr().err
+
+
+def test_nothing_is_unpacked_under_a_name_of_the_archive(tmp_path, capfd):
+    import zipfile
+
+    path = str(tmp_path / "a" / "b" / "model.keras")
+    os.makedirs(os.path.dirname(path))
+    with zipfile.ZipFile(path, "w") as packed:
+        packed.writestr("../../escaped", b"x")
+        packed.writestr("config.json", b"{}")
+        packed.writestr("model.weights.h5", b"x")
+    assert fuzz.cli.main(["inspect", path]) == 2
+    assert "Cannot read" in capfd.readouterr().err
+    assert sorted(os.listdir(str(tmp_path))) == ["a"]
+
+
+def kill_at(moment, source, target):
+    """Start a migration, kill it after `moment` seconds; whether it had finished."""
+    command = [sys.executable, "-m", "keras_optimizers", "migrate", source, target]
+    command += ["--to", "optimizer-v2", "--overwrite"]
+    surroundings = dict(os.environ, PYTHONPATH=fuzz.ROOT)
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen(command, env=surroundings, **quiet)
+    time.sleep(moment)
+    process.kill()
+    return process.wait() == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("times", [30])
+def test_killed_at_any_moment_nothing_is_lost(times, tmp_path):
+    """`KILLS=200` in the environment for more moments."""
+    import random
+
+    source, target = str(tmp_path / "source.h5"), str(tmp_path / "target.h5")
+    for path in (source, target):
+        with open(files.source("tf-keras-1.10", "adam"), "rb") as original:
+            whole = original.read()
+        with open(path, "wb") as copy:
+            copy.write(whole)
+    choose = random.Random(5)
+    finished = 0
+    for _ in range(int(os.environ.get("KILLS", times))):
+        finished += kill_at(choose.uniform(0.05, 0.5), source, target)
+        with open(source, "rb") as opened:
+            assert opened.read() == whole
+        assert read(target).provenance["format"] in ("tf-keras-1.10", "optimizer-v2")
+    left = [name for name in os.listdir(str(tmp_path)) if not name.startswith(".")]
+    assert sorted(left) == ["source.h5", "target.h5"]

@@ -1,0 +1,311 @@
+"""From every format to every other: exact and proven so, or said to be not; never in silence."""
+
+import json
+import os
+import shutil
+
+import numpy as np
+import pytest
+
+from keras_optimizers import cli
+from keras_optimizers.checkpoint import CheckpointError, migrate, read, verification, write
+from keras_optimizers.checkpoint.layouts import LAYOUTS
+from keras_optimizers.checkpoint.replacing import written_whole
+from tests.checkpoint import files
+from tests.checkpoint.files import problem
+
+FORMATS = sorted(LAYOUTS)
+SOME_CASES = ("sgd_nesterov_decay", "rmsprop_decay", "adagrad", "adam", "adam_clipnorm", "nadam")
+
+
+def ending(name):
+    return ".keras" if name == "keras-3" else ".h5"
+
+
+def known_steps(era, case):
+    return None if files.counts_steps(era, case) else problem.SAVE_AFTER
+
+
+@pytest.mark.parametrize("to", FORMATS)
+@pytest.mark.parametrize("case", SOME_CASES)
+@pytest.mark.parametrize("era", files.PLAIN_ERAS)
+def test_what_is_called_exact_takes_the_same_next_step(era, case, to, tmp_path):
+    target = str(tmp_path / "target") + ending(to)
+    steps = known_steps(era, case)
+    outcome = migrate(files.source(era, case), target, to, iterations=steps)
+    before, after = read(files.source(era, case)), read(target)
+    if before.iterations is None:
+        before.iterations = steps
+    assert [p.shape for p in before.parameters] == [p.shape for p in after.parameters]
+    comparison = verification.compare(before, after)
+    if not outcome.report.inexact:
+        assert comparison.is_same(), comparison
+    else:  # and what is inexact is measured
+        assert outcome.comparison is not None
+        assert any("differs by up to" in note for note in outcome.report.notes)
+
+
+@pytest.mark.parametrize("era,case", [(e, c) for e, c in files.PLAIN if c in SOME_CASES])
+def test_there_and_back_again_keeps_every_bit_of_the_slots(era, case, tmp_path):
+    there, back = str(tmp_path / "there.h5"), str(tmp_path / "back.h5")
+    steps = known_steps(era, case)
+    migrate(files.source(era, case), there, "keras-optimizers", iterations=steps)
+    migrate(there, back, files.FORMAT_OF[era])
+    before, after = read(files.source(era, case)), read(back)
+    for role, name, array in before.arrays():
+        if role != "velocity" or before.hyperparameters["momentum"]:
+            np.testing.assert_array_equal(array.read(), after.slots[role][name].read())
+    for name, value in before.variables.items():
+        np.testing.assert_array_equal(value.read(), after.variables[name].read())
+
+
+def test_everything_else_in_a_file_is_carried_over_untouched(tmp_path):
+    import h5py
+
+    source, target = str(tmp_path / "source.h5"), str(tmp_path / "target.h5")
+    shutil.copyfile(files.source("tf-keras-1.10", "adam"), source)
+    with h5py.File(source, "r+") as opened:
+        opened["notes/mine"] = np.arange(5)
+        opened["notes"].attrs["by"] = "me"
+        opened.attrs["extra"] = np.float64(2.5)
+    migrate(source, target, "optimizer-v2")
+    with h5py.File(source, "r") as before, h5py.File(target, "r") as after:
+        assert list(after["notes/mine"][()]) == list(range(5))
+        assert after["notes"].attrs["by"] == "me" and after.attrs["extra"] == 2.5
+        assert before.attrs["model_config"] == after.attrs["model_config"]
+        config = json.loads(after.attrs["training_config"])
+        assert config["loss"] == "categorical_crossentropy"
+        assert list(after["model_weights"].attrs["layer_names"]) == list(
+            before["model_weights"].attrs["layer_names"]
+        )
+
+
+def test_a_decay_goes_on_in_a_layout_that_drops_the_steps(tmp_path):
+    target = str(tmp_path / "target.h5")
+    migrate(files.source("optimizer-v2-1.15", "rmsprop_decay"), target, "tf-keras-1.10")
+    state = read(target)  # 20 steps with a decay of 0.05 halve the rate
+    assert state.hyperparameters["lr"] == pytest.approx(0.0005)
+    assert state.hyperparameters["decay"] == pytest.approx(0.025)
+    assert state.iterations == 0
+
+
+def test_steps_that_nobody_knows_are_a_default_and_said_so(tmp_path):
+    source = files.source("tf-keras-1.10", "rmsprop_decay")
+    outcome = migrate(source, str(tmp_path / "t.h5"), "optimizer-v2")
+    statuses = {entry.field: entry.status for entry in outcome.report.entries}
+    assert statuses["iterations"] == "defaulted"
+
+
+def test_unknown_steps_do_not_matter_without_decay(tmp_path):
+    source = files.source("tf-keras-1.10", "adagrad")
+    assert not migrate(source, str(tmp_path / "t.h5"), "optimizer-v2").report.inexact
+
+
+def test_epsilon_on_the_other_side_of_the_root_is_approximate_and_small(tmp_path):
+    source = files.source("optimizer-v2-1.15", "rmsprop_decay")
+    outcome = migrate(source, str(tmp_path / "t.keras"), "keras-3")
+    (entry,) = outcome.report.inexact
+    assert (entry.field, entry.status) == ("epsilon", "approximate")
+    assert 0 < outcome.comparison.largest < 1e-3
+
+
+def test_nadam_of_keras_3_is_r1_10_s_with_a_schedule_decay_of_one(tmp_path):
+    target = str(tmp_path / "t.h5")
+    assert not migrate(files.source("keras-3", "nadam"), target, "keras-2.3").report.inexact
+    assert read(target).hyperparameters["schedule_decay"] == 1.0
+
+
+def test_values_that_the_user_gives_take_the_place_of_the_file_s(tmp_path):
+    target = str(tmp_path / "t.h5")
+    migrate(files.source("keras-2.3", "adam"), target, "keras-2.3", values={"lr": 0.5})
+    assert read(target).hyperparameters["lr"] == 0.5
+
+
+def test_a_state_is_written_without_a_model(tmp_path):
+    state = read(files.source("keras-2.3", "adam"))
+    target = str(tmp_path / "t.h5")
+    report = write(state, target, "optimizer-v2")
+    assert not report.inexact
+    again = read(target)
+    assert [p.name for p in again.parameters] == ["parameter_%d" % i for i in range(6)]
+    assert verification.compare(state, again).problems == []
+
+
+def test_a_model_in_another_file_gets_the_source_s_values(tmp_path):
+    target = str(tmp_path / "t.h5")
+    lender = files.source("optimizer-v2-1.15", "sgd")
+    migrate(files.source("keras-3", "adam"), target, "keras-2.3", model=lender)
+    before, after = read(files.source("keras-3", "adam")), read(target)
+    for name, value in before.variables.items():
+        np.testing.assert_array_equal(value.read(), after.variables[name].read())
+
+
+def test_a_schedule_that_is_no_decay_is_refused_with_the_remedy(tmp_path):
+    state = read(files.source("keras-3", "adam"))
+    state.hyperparameters["learning_rate_schedule"] = {"class_name": "CosineDecay", "config": {}}
+    with pytest.raises(CheckpointError, match="--set lr=VALUE"):
+        write(state, str(tmp_path / "t.h5"), "keras-2.3")
+    assert os.listdir(str(tmp_path)) == []
+
+
+def test_centered_rmsprop_is_refused_where_nothing_computes_it(tmp_path):
+    state = read(files.source("optimizer-v2-1.15", "rmsprop"))
+    state.hyperparameters["centered"] = True
+    with pytest.raises(CheckpointError, match="centered=True"):
+        write(state, str(tmp_path / "t.h5"), "keras-2.3")
+
+
+def test_an_unknown_format_names_those_there_are(tmp_path):
+    with pytest.raises(CheckpointError, match="keras-3"):
+        migrate(files.source("keras-2.3", "adam"), str(tmp_path / "t.h5"), "keras-4")
+
+
+# The commands.
+
+
+def run(capfd, *arguments):
+    status = cli.main(list(arguments))
+    output = capfd.readouterr()
+    return status, output.out, output.err
+
+
+def test_migrate_prints_what_became_of_every_field(tmp_path, capfd):
+    source, target = files.source("tf-keras-1.10", "nadam"), str(tmp_path / "t.h5")
+    status, output, errors = run(capfd, "migrate", source, target, "--to", "optimizer-v2")
+    assert (status, errors) == (0, "")
+    for field in ("lr", "epsilon", "iterations", "m_schedule", "first_moment"):
+        assert field in output
+    assert "exact: training goes on" in output
+
+
+def test_strict_refuses_what_is_not_exact_and_writes_nothing(tmp_path, capfd):
+    source, target = files.source("tf-keras-1.10", "nadam"), str(tmp_path / "t.keras")
+    status, _, errors = run(capfd, "migrate", source, target, "--to", "keras-3", "--strict")
+    assert status == 1 and "schedule_decay (approximate)" in errors
+    assert os.listdir(str(tmp_path)) == []
+
+
+def test_a_dry_run_reports_and_writes_nothing(tmp_path, capfd):
+    source, target = files.source("tf-keras-1.10", "adam"), str(tmp_path / "t.h5")
+    status, output, _ = run(capfd, "migrate", source, target, "--to", "keras-2.3", "--dry-run")
+    assert status == 0 and "nothing was written" in output
+    assert os.listdir(str(tmp_path)) == []
+
+
+def test_in_place_keeps_the_old_file(tmp_path, capfd):
+    path = str(tmp_path / "model.h5")
+    shutil.copyfile(files.source("tf-keras-1.10", "adam"), path)
+    with open(path, "rb") as opened:
+        old = opened.read()
+    status, output, _ = run(capfd, "migrate", path, "--in-place", "--to", "optimizer-v2")
+    assert status == 0 and "model.h5.backup" in output
+    with open(path + ".backup", "rb") as opened:
+        assert opened.read() == old
+    assert read(path).provenance["format"] == "optimizer-v2"
+
+
+@pytest.mark.parametrize(
+    "extra,words",
+    [
+        ([], "exists"),
+        (["--set", "lr=fast"], "--set NAME=VALUE"),
+        (["--set", "rate=1"], "has no hyperparameter 'rate'"),
+        (["--iterations", "-1"], "at least 0"),
+        (["--to", "keras-4"], "Unknown format 'keras-4'"),
+    ],
+)
+def test_bad_usage_is_one_line_and_status_2(extra, words, tmp_path, capfd):
+    target = tmp_path / "t.h5"
+    if not extra:
+        target.write_bytes(b"mine")
+    source = files.source("tf-keras-1.10", "adam")
+    status, _, errors = run(capfd, "migrate", source, str(target), "--to", "keras-2.3", *extra)
+    assert status == 2 and words in errors and len(errors.strip().splitlines()) == 1
+    assert not extra or not target.exists()
+
+
+def test_the_source_is_not_overwritten_by_accident(tmp_path, capfd):
+    path = str(tmp_path / "model.h5")
+    shutil.copyfile(files.source("tf-keras-1.10", "adam"), path)
+    status, _, errors = run(capfd, "migrate", path, path, "--to", "keras-2.3", "--overwrite")
+    assert status == 2 and "--in-place" in errors
+
+
+def test_the_report_is_json_for_programs(tmp_path, capfd):
+    source, target = files.source("tf-keras-1.10", "nadam"), str(tmp_path / "t.keras")
+    report = str(tmp_path / "report.json")
+    arguments = ["migrate", source, target, "--to", "keras-3", "--json", "--report", report]
+    status, output, _ = run(capfd, *arguments)
+    assert status == 0
+    with open(report) as opened:
+        assert json.load(opened) == json.loads(output)
+    described = json.loads(output)
+    assert described["exact"] is False and described["next_step_error"] > 0
+
+
+def test_inspect_shows_class_steps_slots_and_what_is_missing(capfd):
+    status, output, _ = run(capfd, "inspect", files.source("tf-keras-1.10", "rmsprop_decay"))
+    assert status == 0
+    for words in ("RMSprop", "first/kernel", "6x8", "mean_square", "not in the file: iterations"):
+        assert words in output
+
+
+def test_inspect_as_json(capfd):
+    status, output, _ = run(capfd, "inspect", "--json", files.source("keras-3", "adam"))
+    described = json.loads(output)
+    assert status == 0 and described["class_name"] == "Adam" and described["iterations"] == 20
+    assert len(described["slots"]) == 12 and described["slots"][0]["norm"] > 0
+
+
+def test_verify_finds_equal_steps_equal(tmp_path, capfd):
+    source, target = files.source("keras-2.3", "adam"), str(tmp_path / "t.keras")
+    migrate(source, target, "keras-3")
+    status, output, _ = run(capfd, "verify", source, target)
+    assert status == 0 and "both take the same next step" in output
+
+
+def test_verify_finds_a_changed_slot(tmp_path, capfd):
+    import h5py
+
+    source, target = files.source("keras-2.3", "adam"), str(tmp_path / "t.h5")
+    shutil.copyfile(source, target)
+    with h5py.File(target, "r+") as opened:
+        group = opened["optimizer_weights"]
+        group[group.attrs["weight_names"][1]][0, 0] += 0.5
+    status, output, _ = run(capfd, "verify", source, target, "--json")
+    described = json.loads(output)
+    assert status == 1 and not described["same"]
+    worst = {role["role"]: role["parameter"] for role in described["roles"]}
+    assert worst["first_moment"] == "first/kernel"
+
+
+def test_verify_finds_another_count_of_steps(tmp_path, capfd):
+    source, target = files.source("keras-2.3", "adam"), str(tmp_path / "t.h5")
+    migrate(source, target, "keras-2.3", iterations=21)
+    assert run(capfd, "verify", source, target)[0] == 1
+
+
+# Files appear whole or not at all.
+
+
+def test_what_fails_while_it_is_written_leaves_the_old_file(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    with pytest.raises(RuntimeError), written_whole(str(path)) as partial:
+        with open(partial, "w") as opened:
+            opened.write("half")
+        raise RuntimeError
+    assert path.read_bytes() == b"old" and os.listdir(str(tmp_path)) == ["file"]
+
+
+def test_a_new_file_has_the_usual_mode(tmp_path):
+    target = str(tmp_path / "t.h5")
+    migrate(files.source("keras-2.3", "adam"), target, "keras-2.3")
+    plain = tmp_path / "plain"
+    plain.write_bytes(b"")
+    assert os.stat(target).st_mode == os.stat(str(plain)).st_mode
+
+
+def test_a_folder_that_cannot_be_written_to_says_so(tmp_path):
+    with pytest.raises(CheckpointError, match="Cannot write"):
+        migrate(files.source("keras-2.3", "adam"), str(tmp_path / "no" / "t.h5"), "keras-2.3")

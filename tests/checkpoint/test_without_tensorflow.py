@@ -1,0 +1,79 @@
+"""The checkpoint part needs no TensorFlow; the rest says plainly what is missing."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.checkpoint import files, fuzz
+
+BLOCKED = "import sys; sys.modules['tensorflow'] = None\n"
+
+
+def python(code, *arguments):
+    surroundings = dict(os.environ, PYTHONPATH=fuzz.ROOT)
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=surroundings,
+    )
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
+@pytest.mark.parametrize("name", ["Adam", "adam", "install", "get"])
+def test_the_optimizers_say_what_they_need(name):
+    status, _, errors = python(BLOCKED + "from keras_optimizers import " + name)
+    assert status == 1 and "needs TensorFlow 1.15" in errors and "checkpoint" in errors
+
+
+def test_another_tensorflow_is_named():
+    code = (
+        "import sys, types; tf = types.ModuleType('tensorflow'); tf.__version__ = '2.15.1'\n"
+        "sys.modules['tensorflow'] = tf\nimport keras_optimizers\nkeras_optimizers.SGD"
+    )
+    status, _, errors = python(code)
+    assert status == 1 and "here is 2.15.1" in errors
+
+
+@pytest.mark.parametrize("command", ["inspect", "verify", "migrate"])
+def test_commands_work_on_plain_files(command, tmp_path):
+    path = files.source("keras-3", "adam")
+    more = {
+        "inspect": [],
+        "verify": [files.source("keras-3", "adam")],
+        "migrate": [str(tmp_path / "t.h5"), "--to", "keras-2.3"],
+    }[command]
+    code = BLOCKED + "from keras_optimizers import cli; sys.exit(cli.main(sys.argv[1:]))"
+    status, output, errors = python(code, command, path, *more)
+    assert (status, errors) == (0, "") and output
+
+
+def test_commands_do_not_import_a_tensorflow_that_is_there():
+    code = (
+        "import sys\nfrom keras_optimizers import cli\nimport keras_optimizers.checkpoint\n"
+        "cli._parser()\nassert 'tensorflow' not in sys.modules"
+    )
+    status, _, errors = python(code)
+    assert status == 0, errors
+
+
+def test_a_command_that_needs_it_says_so_without_a_traceback(tmp_path):
+    code = BLOCKED + "from keras_optimizers import cli; sys.exit(cli.main(sys.argv[1:]))"
+    status, _, errors = python(code, "inspect", files.source("saver-ours", "adam"))
+    assert status == 2 and "are read and written by TensorFlow" in errors
+    status, _, errors = python(code, "bench", "--case", "small")
+    assert status == 2 and "needs TensorFlow 1.15" in errors and "Traceback" not in errors
+
+
+def test_the_module_has_its_names_and_no_others():
+    import keras_optimizers
+
+    assert set(keras_optimizers.__all__) <= set(dir(keras_optimizers))
+    assert keras_optimizers.sgd is keras_optimizers.SGD
+    import keras_optimizers.sgd  # the module does not take the alias's place
+
+    assert keras_optimizers.sgd is keras_optimizers.SGD
+    with pytest.raises(AttributeError, match="no attribute 'Nonsense'"):
+        keras_optimizers.Nonsense  # noqa: B018
