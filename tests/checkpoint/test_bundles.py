@@ -4,12 +4,13 @@ import os
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
-import keras_optimizers
-from keras_optimizers.checkpoint import CheckpointError, migrate, read
-from tests.checkpoint import files
-from tests.checkpoint.files import problem
+tf = pytest.importorskip("tensorflow")
+
+import keras_optimizers  # noqa: E402
+from keras_optimizers.checkpoint import CheckpointError, migrate, read  # noqa: E402
+from tests.checkpoint import files  # noqa: E402
+from tests.checkpoint.files import problem  # noqa: E402
 
 K = tf.keras.backend
 SAVERS = ("saver-1.10", "saver-1.15-v1", "saver-ours")
@@ -52,7 +53,7 @@ def test_tf_train_s_slots_are_found_by_name(case):
     state = read(source, class_name=class_name, values=values, model=model_of(case))
     assert (state.class_name, state.iterations) == (class_name, problem.SAVE_AFTER)
     for role, name, array in state.arrays():
-        assert array.shape == dict((p.name, p.shape) for p in state.parameters)[name], role
+        assert array.shape == {p.name: p.shape for p in state.parameters}[name], role
 
 
 def test_momentum_needs_the_learning_rate():

@@ -4,13 +4,14 @@ import os
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
-import keras_optimizers
-from keras_optimizers.checkpoint import capture, migrate, read, restore, verification
-from tests.checkpoint import files
-from tests.checkpoint.files import problem
-from tests.recorded import cases as recorded
+tf = pytest.importorskip("tensorflow")
+
+import keras_optimizers  # noqa: E402
+from keras_optimizers.checkpoint import capture, migrate, read, restore, verification  # noqa: E402
+from tests.checkpoint import files  # noqa: E402
+from tests.checkpoint.files import problem  # noqa: E402
+from tests.recorded import cases as recorded  # noqa: E402
 
 K = tf.keras.backend
 
@@ -80,7 +81,7 @@ def test_what_is_captured_is_restored_to_the_bit(case, fused):
     state = capture(model.optimizer)
     values = model.get_weights()
     assert state.iterations == 3
-    assert [parameter.name for parameter in state.parameters][0] == "first/kernel"
+    assert state.parameters[0].name == "first/kernel"
     problem.train(model, "sequential", 3, 6)
     expected = model.get_weights()
     again = trained(class_name, dict(arguments, fused=fused), count=0)
