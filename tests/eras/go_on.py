@@ -29,6 +29,7 @@ TARGETS = {
     "tf_keras": ("keras3", "optimizer-v2", ".h5"),
     "tf-keras-2.15": ("tf215", "tf-keras-2.11", ".h5"),
     "keras-3": ("keras3", "keras-3", ".keras"),
+    "keras-3-state": ("keras3", "keras-3", ".weights.h5"),
     "saver-ours": ("tf115", "saver", ""),
     "saver-tf-train": ("tf115", "saver-tf-train", ""),
     "object-1.15": ("tf115", "checkpoint", ""),
@@ -52,6 +53,8 @@ def load(target, path, case, options):
         import tf_keras
 
         return tf_keras.models.load_model(path)
+    if target == "keras-3-state":
+        return with_state(path, kind)
     if target in ("saver-ours", "object-1.15"):
         era = "saver-ours" if target == "saver-ours" else "optimizer-v2-1.15"
         model = problem.build(eras.keras_of(era), kind)
@@ -69,6 +72,22 @@ def load(target, path, case, options):
     model = eras.keras_of(target).models.load_model(path)
     if target in ("tf-keras-1.10", "keras-2.2", "keras-2.3"):
         eras.put_in_order(target, model)
+    return model
+
+
+def with_state(path, kind):
+    """What the snippet that `migrate` prints does; the model's values are in the file, too."""
+    import h5py
+    import keras
+
+    model = problem.build(keras, kind)
+    with h5py.File(path, "r") as state:
+        config = json.loads(state.attrs["keras_optimizers_config"])
+        optimizer = keras.optimizers.deserialize(config)
+        optimizer.build(model.trainable_variables)
+        optimizer.load_own_variables(state["optimizer/vars"])
+    model.compile(optimizer, loss="categorical_crossentropy")
+    model.load_weights(path)
     return model
 
 

@@ -110,8 +110,8 @@ class Cell:
             for name, value in self.report["hyperparameters"].items()
             if name not in ("epsilon_inside_root", "centered")
         }
-        if self.target == "object-1.15" or self.target == "saver-ours":
-            options = {k: v for k, v in options.items() if k != "momentum" or self.is_sgd()}
+        if not self.is_sgd():
+            options.pop("momentum", None)
         return {"case": self.case, "file": self.file, "output": self.output, "options": options}
 
     def is_sgd(self):
