@@ -75,15 +75,16 @@ def test_nothing_is_unpacked_under_a_name_of_the_archive(tmp_path, capfd):
     assert sorted(os.listdir(str(tmp_path))) == ["a"]
 
 
-def kill_at(moment, source, target):
-    """Start a migration, kill it after `moment` seconds; whether it had finished."""
+def migrate_until(moment, source, target):
+    """Start a migration, kill it after `moment` seconds (None: never); whether it had finished."""
     command = [sys.executable, "-m", "keras_optimizers", "migrate", source, target]
     command += ["--to", "optimizer-v2", "--overwrite"]
     surroundings = dict(os.environ, PYTHONPATH=fuzz.ROOT)
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     process = subprocess.Popen(command, env=surroundings, **quiet)
-    time.sleep(moment)
-    process.kill()
+    if moment is not None:
+        time.sleep(moment)
+        process.kill()
     return process.wait() == 0
 
 
@@ -99,10 +100,12 @@ def test_killed_at_any_moment_nothing_is_lost(times, tmp_path):
             whole = original.read()
         with open(path, "wb") as copy:
             copy.write(whole)
+    started = time.time()
+    assert migrate_until(None, source, target)
+    duration = time.time() - started
     choose = random.Random(5)
-    finished = 0
     for _ in range(int(os.environ.get("KILLS", times))):
-        finished += kill_at(choose.uniform(0.05, 0.5), source, target)
+        migrate_until(choose.uniform(0.3, 1.1) * duration, source, target)
         with open(source, "rb") as opened:
             assert opened.read() == whole
         assert read(target).provenance["format"] in ("tf-keras-1.10", "optimizer-v2")

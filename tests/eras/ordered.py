@@ -3,6 +3,9 @@
 The counterpart of tests/recorded/ordering.py for any variables, ref variables too.
 """
 
+import problem  # noqa: F401 (puts tests/recorded on the path)
+from ordering import depends_on
+
 _WRITES = ("Assign", "AssignAdd", "AssignVariableOp", "AssignAddVariableOp")
 
 
@@ -28,7 +31,7 @@ def order_reads_before_writes(variables):
                     waiting += [op for output in read.outputs for op in output.consumers()]
                 for waited in waiting:
                     known = waited is write or waited in write.control_inputs
-                    if not known and not _depends_on(waited, write):
+                    if not known and not depends_on(waited, write):
                         write._add_control_inputs([waited])
 
 
@@ -36,16 +39,3 @@ def _belongs_to_a_step(op, variable):
     """Not the initializer, and not what `set_value` feeds."""
     return op is not variable.initializer and op.inputs[1].op.type != "Placeholder"
 
-
-def _depends_on(op, other):
-    seen, stack = set(), [op]
-    while stack:
-        current = stack.pop()
-        if current is other:
-            return True
-        if current in seen:
-            continue
-        seen.add(current)
-        stack.extend(current.control_inputs)
-        stack.extend(tensor.op for tensor in current.inputs)
-    return False

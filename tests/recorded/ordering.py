@@ -25,12 +25,12 @@ def order_reads_before_writes(variables):
                 for op in users
                 if op.type == "ReadVariableOp"
                 and not any(other in op.control_inputs for other in writes)
-                and not _depends_on(write, op)
+                and not depends_on(write, op)
             ]
             write._add_control_inputs([op for op in before if op not in write.control_inputs])
 
 
-def _depends_on(op, other):
+def depends_on(op, other):
     """Whether `op` already needs `other` (then the order is there)."""
     seen, stack = set(), [op]
     while stack:
