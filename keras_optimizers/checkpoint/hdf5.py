@@ -194,17 +194,18 @@ def has_names(group: Any, attribute: str) -> bool:
 
 def write_names(group: Any, attribute: str, values: Sequence[str]) -> None:
     """Write a list of names as Keras does: split where one attribute cannot hold it."""
-    encoded = [value.encode("utf-8") for value in values]
+    # Old Keras takes arrays of bytes of one length alone; h5py 3 makes another kind of a list.
+    encoded = np.array([value.encode("utf-8") for value in values] or np.zeros(0, "S1"))
     if any(len(value) > _LONGEST_ATTRIBUTE for value in encoded):
         raise CheckpointError("Cannot write a name of more than 64,512 bytes into HDF5.")
     for name in [attribute] + [key for key in group.attrs if _is_part(key, attribute)]:
         if name in group.attrs:
             del group.attrs[name]
     parts = 1
-    chunks = [np.asarray(encoded)]
+    chunks = [encoded]
     while any(chunk.nbytes > _LONGEST_ATTRIBUTE for chunk in chunks):
         parts += 1
-        chunks = np.array_split(np.asarray(encoded), parts)
+        chunks = np.array_split(encoded, parts)
     if parts == 1:
         group.attrs[attribute] = encoded
     for number, chunk in enumerate(chunks if parts > 1 else []):

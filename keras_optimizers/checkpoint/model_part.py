@@ -45,6 +45,12 @@ def carry_over(
         training = _from_hdf5(source, target, layout, report)
     if source != state.provenance.get("path"):
         _put_values(target, state.variables, report)
+    # Older loaders look for these, and take no None for a list.
+    training.setdefault("sample_weight_mode", None)
+    training.setdefault("loss_weights", None)
+    training.setdefault("loss", None)
+    if not training.get("metrics"):
+        training["metrics"] = []
     return training
 
 
@@ -139,6 +145,9 @@ def _sign(target: Any, layout: Layout) -> None:
         if group is not None:
             group.attrs["keras_version"] = version
             group.attrs["backend"] = b"tensorflow"
+    for group in (target.get("model_weights") or {}).values():
+        if hdf5.has_names(group, "weight_names"):
+            hdf5.write_names(group, "weight_names", hdf5.names(group, "weight_names"))
 
 
 def _put_values(target: Any, variables: Dict[str, Array], report: Report) -> None:

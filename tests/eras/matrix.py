@@ -98,6 +98,10 @@ class Cell:
             "report": self.report_file,
         }
 
+    def is_plain(self):
+        """Whether no TensorFlow is needed."""
+        return all((problem.KERAS_ERAS[self.era][1], TARGETS[self.target][2]))
+
     def take_report(self):
         with open(self.report_file) as opened:
             report = json.load(opened)
@@ -191,11 +195,13 @@ def main():
     return 1 if wrong else 0
 
 
-def convert(cells, python, folder):
-    """Convert for all cells, in as many processes as there are cores."""
+def convert(cells, options, folder):
+    """Convert for all cells: plain files on a modern Python, TensorFlow's own with 1.15."""
+    plain = [cell for cell in cells if cell.is_plain()]
+    bundles = [cell for cell in cells if not cell.is_plain()]
     running = []
-    for number in range(os.cpu_count() or 1):
-        share = cells[number :: os.cpu_count() or 1]
+    for number, (share, name) in enumerate([(plain, "keras3"), (bundles, "tf115")]):
+        python = environments.python_of(name, options.environments)
         jobs = os.path.join(folder, "convert.%d.json" % number)
         with open(jobs, "w") as opened:
             json.dump([cell.conversion() for cell in share], opened)
@@ -219,7 +225,7 @@ def measure(options, folder):
         if not options.case or case in options.case
         for target in options.target or TARGETS
     ]
-    convert(cells, python_of("tf115"), folder)
+    convert(cells, options, folder)
     by_target = collections.defaultdict(list)
     for cell in cells:
         if cell.refusal is None:

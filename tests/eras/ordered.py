@@ -38,4 +38,3 @@ def order_reads_before_writes(variables):
 def _belongs_to_a_step(op, variable):
     """Not the initializer, and not what `set_value` feeds."""
     return op is not variable.initializer and op.inputs[1].op.type != "Placeholder"
-
