@@ -11,14 +11,23 @@ import os
 import shutil
 import tempfile
 import zipfile
-from typing import Any, Dict, Iterator, List, Optional, Sequence
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
-from keras_optimizers.checkpoint import configs, hdf5, layouts, model_config, weight_lists
+from keras_optimizers.checkpoint import (
+    configs,
+    hdf5,
+    layouts,
+    model_config,
+    weight_lists,
+    weight_places,
+)
 from keras_optimizers.checkpoint.errors import CheckpointError
 from keras_optimizers.checkpoint.keras_hdf5 import WholeModel, holds
 from keras_optimizers.checkpoint.keras_hdf5 import write as write_whole_model
+from keras_optimizers.checkpoint.layer_arguments import KERAS_3
 from keras_optimizers.checkpoint.layouts import Layout
 from keras_optimizers.checkpoint.matching import Candidate
+from keras_optimizers.checkpoint.model_layers import MODELS, layer_order
 from keras_optimizers.checkpoint.replacing import written_whole
 from keras_optimizers.checkpoint.report import LOST, RECOMPUTED, Report
 from keras_optimizers.checkpoint.state import Array, OptimizerState
@@ -26,6 +35,14 @@ from keras_optimizers.checkpoint.weight_lists import Weight
 
 _CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 _LARGEST_JSON = 1 << 26
+_LONG_NAMES = {
+    "mse": "mean_squared_error",
+    "mae": "mean_absolute_error",
+    "mape": "mean_absolute_percentage_error",
+    "msle": "mean_squared_logarithmic_error",
+    "kld": "kullback_leibler_divergence",
+    "acc": "accuracy",
+}
 _STATE_ATTRIBUTE = "keras_optimizers_config"
 
 SNIPPET = """\
@@ -223,45 +240,36 @@ def _numbered(group: Any, name: str, path: str) -> List[Weight]:
 def _candidates(weights_file: Any, config: Dict[str, Any], path: str) -> Optional[List[Candidate]]:
     """The layers' variables in the model's order; None where the order is not told."""
     found = layer_candidates(weights_file, config, path)
-    if found is None:
-        return None
-    return [candidate for of_layer in found.values() for candidate in of_layer]
+    return None if found is None else [candidate for _, candidate in found]
 
 
 def layer_candidates(
     weights_file: Any, config: Dict[str, Any], path: str
-) -> Optional[Dict[str, List[Candidate]]]:
-    """The variables of each layer, by its name; None where the model is of an unknown kind."""
+) -> Optional[List[Tuple[str, Candidate]]]:
+    """The variables in the model's order, each with the outermost model's layer that it is in.
+
+    None where the model is of an unknown kind, or other variables are there than it should have.
+    """
     try:
-        paths = model_config.weight_paths(config)
-        layers = {layer.name: layer for layer in model_config.layer_order(config)}
+        classes = {layer.name: layer.class_name for layer in layer_order(config)}
+        places = weight_places.layer_variables(config)
     except (CheckpointError, KeyError, TypeError, ValueError, AttributeError):
         return None
-    found: Dict[str, List[Candidate]] = {}
-    for name, groups in paths.items():
-        found[name] = []
-        for group in groups:
-            variables = weights_file.get(group + "/vars")
-            own = [] if variables is None else _numbered(variables, name, path)
-            found[name] += _named_variables(layers[name], own, group)
+    found = []
+    for layer in places:
+        paths = [*layer.trained, *layer.fixed]
+        sides = [side for side in ("forward_layer", "backward_layer") if side in paths[0]]
+        for number, place in enumerate(paths):
+            if not isinstance(weights_file.get(place), hdf5.require_h5py().Dataset):
+                return None
+            side = [one for one in ("forward_layer", "backward_layer") if one in place] or sides
+            index, count = int(place.rpartition("/")[2]), len(paths) // (2 if side else 1)
+            variable = _variable_name(classes.get(layer.name, ""), index, count)
+            name = "/".join([layer.name, *side, variable])
+            array = hdf5.array(weights_file[place], path)
+            trainable = None if number < len(layer.trained) else False
+            found.append((layer.owner, Candidate(name, array, trainable)))
     return found
-
-
-def _named_variables(
-    layer: model_config.LayerInfo, weights: Sequence[Weight], group: str
-) -> List[Candidate]:
-    """A layer's variables with the names and the roles they have in older files."""
-    statistics = 2 if layer.class_name.startswith("BatchNorm") else 0
-    sides = [side for side in ("forward_layer", "backward_layer") if side in group]
-    scope = "/".join([layer.name, *sides])
-    return [
-        Candidate(
-            f"{scope}/{_variable_name(layer.class_name, index, len(weights))}",
-            weight.array,
-            False if not layer.trainable or index >= len(weights) - statistics else None,
-        )
-        for index, weight in enumerate(weights)
-    ]
 
 
 def _variable_name(class_name: str, index: int, count: int) -> str:
@@ -368,7 +376,23 @@ def write(
     elif path.endswith(".weights.h5") or source is None or not is_whole_model(source):
         _write_state_file(state, path, layout, source, report, progress)
     else:
+        with WholeModel(source) as model, hdf5.reported(source):
+            is_nested = _is_nested(model.json_attribute("model_config") or {})
+        if is_nested:
+            report.add(
+                "optimizer",
+                LOST,
+                "Keras 3 cannot train a nested model that it has loaded from HDF5: use .keras",
+            )
         write_whole_model(state, path, layout, source, report=report, progress=progress)
+
+
+def _is_nested(config: Dict[str, Any]) -> bool:
+    """Whether a model is a layer of another."""
+    try:
+        return any(layer.class_name in MODELS for layer in layer_order(config))
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return False
 
 
 def is_whole_model(source: str) -> bool:
@@ -382,7 +406,7 @@ def is_whole_model(source: str) -> bool:
 def _translated(config: Optional[Dict[str, Any]], report: Report) -> Dict[str, Any]:
     if config is None:
         raise CheckpointError("The source holds no model's architecture.")
-    translated, notes = model_config.translate(config, model_config.KERAS_3)
+    translated, notes = model_config.translate(config, KERAS_3)
     report.add("model_config", RECOMPUTED, "the same architecture in the words of Keras 3")
     for note in notes:
         report.note(note)
@@ -424,6 +448,15 @@ def _write_archive(
             _pack(state, path, layout, config, metadata, weights, progress)
 
 
+def long_names(value: Any) -> Any:
+    """Losses and metrics by the names that every Keras knows; Keras 3 loads no short ones."""
+    if isinstance(value, list):
+        return [long_names(one) for one in value]
+    if isinstance(value, dict):
+        return {key: long_names(one) for key, one in value.items()}
+    return _LONG_NAMES.get(value, value) if isinstance(value, str) else value
+
+
 def _compile_config(training: Dict[str, Any], report: Report) -> Dict[str, Any]:
     """What `compile` was called with, as far as plain names say it."""
     loss = training.get("loss")
@@ -433,6 +466,7 @@ def _compile_config(training: Dict[str, Any], report: Report) -> Dict[str, Any]:
     if metrics is not None and not all(isinstance(metric, str) for metric in metrics):
         report.note("metrics: left out, they are no plain names; compile the model with them.")
         metrics = None
+    loss, metrics = long_names(loss), long_names(metrics)
     return {"loss": loss, "loss_weights": training.get("loss_weights"), "metrics": metrics}
 
 
@@ -446,22 +480,21 @@ def _write_layers(
 ) -> None:
     """The layers' variables under the paths of Keras 3; `values` take the place of the file's."""
     group = model.file["model_weights"]
-    paths = model_config.weight_paths(config)
+    paths = weight_places.variable_paths(config)
     for layer_name in hdf5.names(group, "layer_names"):
         names = hdf5.names(group[layer_name], "weight_names")
-        if not names:
-            continue
-        if layer_name not in paths:
-            raise CheckpointError(f"The layer {layer_name!r} has weights and no config.")
-        inner = paths[layer_name]
-        share = len(names) // len(inner)
-        for index, name in enumerate(names):
-            place, number = inner[min(index // share, len(inner) - 1)], index % share
+        places = paths.get(layer_name, [])
+        if len(places) != len(names):
+            raise CheckpointError(
+                f"The layer {layer_name!r} has {len(names)} arrays in the file, and "
+                f"{len(places)} in Keras 3: they cannot be told apart."
+            )
+        for name, place in zip(names, places):
             value = values.get(name.split(":")[0])
             if value is None:
-                group.copy(f"{layer_name}/{name}", target, f"{place}/vars/{number}")
+                group.copy(f"{layer_name}/{name}", target, place)
             else:
-                target.create_dataset(f"{place}/vars/{number}", data=value.read())
+                target.create_dataset(place, data=value.read())
 
 
 def _pack(

@@ -12,7 +12,7 @@ from keras_optimizers.checkpoint import configs, hdf5, layouts, weight_lists
 from keras_optimizers.checkpoint.errors import CheckpointError
 from keras_optimizers.checkpoint.layouts import Layout
 from keras_optimizers.checkpoint.matching import Candidate
-from keras_optimizers.checkpoint.model_config import layer_order
+from keras_optimizers.checkpoint.model_layers import layer_order
 from keras_optimizers.checkpoint.replacing import written_whole
 from keras_optimizers.checkpoint.report import Report
 from keras_optimizers.checkpoint.state import Array, OptimizerState

@@ -11,7 +11,7 @@ Where the eras differ without saying so, and this module does the sum:
 """
 
 import copy
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from keras_optimizers.checkpoint.errors import CheckpointError
 from keras_optimizers.checkpoint.layer_arguments import (
@@ -30,84 +30,30 @@ from keras_optimizers.checkpoint.layer_arguments import (
     REASONS,
     RECURRENT,
     SCALED_INITIALIZERS,
-    TF_KERAS_2,
     TRAINING_ALONE,
-    VARIABLES,
     Extra,
 )
+from keras_optimizers.checkpoint.model_layers import (
+    FUNCTIONAL,
+    MODELS,
+    Config,
+    class_of,
+    dialect,
+    is_trainable,
+    layer_configs,
+    names_of,
+    own_name,
+)
 
-__all__ = [
-    "KERAS_2",
-    "KERAS_3",
-    "TF_KERAS_2",
-    "LayerInfo",
-    "LayerVariables",
-    "UntranslatableModel",
-    "dialect",
-    "layer_order",
-    "layer_variables",
-    "translate",
-    "variable_paths",
-    "weight_paths",
-]
-
-_FUNCTIONAL = ("Model", "Functional")
-_MODELS = ("Sequential", *_FUNCTIONAL)
 _WRAPPERS = ("TimeDistributed", "Bidirectional")
-_ALIASES = {
-    "BatchNormalizationV1": "BatchNormalization",
-    "BatchNormalizationV2": "BatchNormalization",
-    "Convolution1D": "Conv1D",
-    "Convolution2D": "Conv2D",
-    "Convolution3D": "Conv3D",
-    "Deconvolution2D": "Conv2DTranspose",
-    "LSTMV2": "LSTM",
-    "UnifiedLSTM": "LSTM",
-    "GRUV2": "GRU",
-    "UnifiedGRU": "GRU",
-    "MaxPool1D": "MaxPooling1D",
-    "MaxPool2D": "MaxPooling2D",
-    "AvgPool1D": "AveragePooling1D",
-    "AvgPool2D": "AveragePooling2D",
-}
 # Where the classes of Keras itself say they are from.
 _MODULES = ("keras", "tf_keras", "tensorflow.keras", "tensorflow.python.keras")
-_DEEPEST = 50
-
-Config = Dict[str, Any]
-Path = Tuple[Union[str, int], ...]
 # (layer name, index of its call, index of its output); calls are counted from 0 for every layer
 Source = Tuple[str, int, int]
 
 
 class UntranslatableModel(CheckpointError):
     """The target's Keras cannot compute what this model computes, or not for sure."""
-
-
-class LayerInfo(NamedTuple):
-    """A layer: its name, its class, and whether it (and every model around it) is trained.
-
-    `path` leads to it in the config it was found in: keys and indices, from the root.
-    """
-
-    name: str
-    class_name: str
-    trainable: bool
-    path: Path = ()
-
-
-class LayerVariables(NamedTuple):
-    """Where Keras 3 keeps a layer's variables in `model.weights.h5`.
-
-    `owner` is the layer of the outermost model that it belongs to (itself, where nothing is
-    nested); `trained` and `fixed` are the paths of its datasets, each in the order of the layer:
-    `fixed` has the statistics, and all of a layer that is not trainable.
-    """
-
-    owner: str
-    name: str
-    trained: Tuple[str, ...]
-    fixed: Tuple[str, ...]
 
 
 class _Call(NamedTuple):
@@ -144,26 +90,6 @@ class _Job:
         return allowed
 
 
-# Reading a config of any era
-
-
-def dialect(config: Config) -> str:
-    """KERAS_3, or KERAS_2 for everything older (tf.keras 2 differs in what it knows alone)."""
-    return KERAS_3 if _is_keras_3(config, 0) else KERAS_2
-
-
-def _is_keras_3(value: Any, depth: int) -> bool:
-    if isinstance(value, dict):
-        if "batch_input_shape" in value:
-            return False
-        if value.get("class_name") in ("__keras_tensor__", "DTypePolicy") or "batch_shape" in value:
-            return True
-    children = value.values() if isinstance(value, dict) else value
-    if depth > 4 * _DEEPEST or not isinstance(value, (dict, list)):
-        return False
-    return any(_is_keras_3(child, depth + 1) for child in children)
-
-
 def _holds(value: Any, key: str, sought: Any = ...) -> bool:
     """Whether there is such a key, with this value if one is given, anywhere in a config."""
     if isinstance(value, dict):
@@ -171,83 +97,6 @@ def _holds(value: Any, key: str, sought: Any = ...) -> bool:
             return True
         return any(_holds(item, key, sought) for item in value.values())
     return isinstance(value, list) and any(_holds(item, key, sought) for item in value)
-
-
-def layer_order(config: Config, depth: int = 0) -> List[LayerInfo]:
-    """The layers in the order of `model.layers`, those of nested models after the model itself.
-
-    What a wrapper holds counts as nested in it. The first layer of a Sequential model may be an
-    InputLayer, depending on the era.
-
-    Arguments:
-        config: a parsed `model_config` of any era.
-
-    Raises:
-        ValueError, TypeError, KeyError, AttributeError: If it is no such config.
-    """
-    return list(_layers(config, True, depth, ()))
-
-
-def _layers(config: Config, trainable: bool, depth: int, path: Path) -> Iterator[LayerInfo]:
-    if depth > _DEEPEST:
-        raise ValueError("The model is nested too deeply.")
-    layers = _layer_configs(config)
-    inside: Path = ("config",) if isinstance(config["config"], list) else ("config", "layers")
-    for index, (layer, name) in enumerate(zip(layers, _names(layers))):
-        yield from _with_inner(layer, name, trainable, depth, (*path, *inside, index))
-
-
-def _with_inner(
-    layer: Config, name: str, trainable: bool, depth: int, path: Path
-) -> Iterator[LayerInfo]:
-    """A layer and what is nested in it."""
-    own = layer["config"]
-    is_trained = trainable and _is_trainable(own)
-    yield LayerInfo(name, str(layer["class_name"]), is_trained, path)
-    if layer["class_name"] in _MODELS:
-        yield from _layers(layer, is_trained, depth + 1, path)
-    for key in ("layer", "backward_layer"):
-        if isinstance(own, dict) and isinstance(own.get(key), dict):
-            inner = own[key]
-            inner_name = _names([inner])[0]
-            inner_path = (*path, "config", key)
-            if depth > _DEEPEST:
-                raise ValueError("The model is nested too deeply.")
-            yield from _with_inner(inner, inner_name, is_trained, depth + 1, inner_path)
-
-
-def _is_trainable(own: Any) -> bool:
-    return not isinstance(own, dict) or own.get("trainable", True) is not False
-
-
-def _layer_configs(config: Config) -> List[Config]:
-    own = config["config"]
-    return list(own) if isinstance(own, list) else list(own["layers"])
-
-
-def _names(layers: Sequence[Config]) -> List[str]:
-    """The layers' names; some that TensorFlow 1.10 nests have none, and get one here."""
-    names = [_own_name(layer) for layer in layers]
-    taken = {name for name in names if name is not None}
-    for index, layer in enumerate(layers):
-        if names[index] is None:
-            base, number = _snake_case(str(layer["class_name"])), 1
-            while f"{base}_{number}" in taken:
-                number += 1
-            names[index] = f"{base}_{number}"
-            taken.add(f"{base}_{number}")
-    return [str(name) for name in names]
-
-
-def _own_name(layer: Config) -> Optional[str]:
-    own = layer["config"]
-    name = layer.get("name") or (own.get("name") if isinstance(own, dict) else None)
-    return None if name is None else str(name)
-
-
-def _class_of(layer: Config) -> str:
-    class_name = str(layer["class_name"])
-    return _ALIASES.get(class_name, class_name)
 
 
 def _plain(value: Any) -> Any:
@@ -285,7 +134,7 @@ def translate(config: Config, to: str) -> Tuple[Config, List[str]]:
     try:
         plain = _plain(config)
         job = _Job(plain, to)
-        return _model(job, plain, _own_name(plain)), job.notes
+        return _model(job, plain, own_name(plain)), job.notes
     except CheckpointError:
         raise
     except (
@@ -302,12 +151,12 @@ def translate(config: Config, to: str) -> Tuple[Config, List[str]]:
 
 def _model(job: _Job, config: Config, name: Optional[str]) -> Config:
     class_name = config.get("class_name")
-    if class_name not in _MODELS or not _is_of_keras(config):
+    if class_name not in MODELS or not _is_of_keras(config):
         raise UntranslatableModel(
             f"The model is of the class {class_name!r}; only Sequential and functional models "
             "describe themselves."
         )
-    if not _is_trainable(config["config"]):
+    if not is_trainable(config["config"]):
         _freeze(config)
     if class_name == "Sequential":
         return _sequential(job, config, name)
@@ -326,9 +175,9 @@ def _is_of_keras(layer: Config) -> bool:
 
 def _freeze(config: Config) -> None:
     """Say of every layer in a model what the model says of itself; not all eras let it say so."""
-    for layer in _layer_configs(config):
+    for layer in layer_configs(config):
         own = layer["config"]
-        if layer["class_name"] in _MODELS:
+        if layer["class_name"] in MODELS:
             _freeze(layer)
         else:
             own["trainable"] = False
@@ -345,10 +194,10 @@ def _sequential(job: _Job, config: Config, name: Optional[str]) -> Config:
     shape, dtype, input_name = _input_of(config)
     if shape is None:
         raise UntranslatableModel("A Sequential model does not say what shape its input has.")
-    layers = _layer_configs(config)
+    layers = layer_configs(config)
     named = [
         (layer, layer_name)
-        for layer, layer_name in zip(layers, _names(layers))
+        for layer, layer_name in zip(layers, names_of(layers))
         if layer["class_name"] != "InputLayer"
     ]
     if not named:
@@ -369,17 +218,17 @@ def _sequential(job: _Job, config: Config, name: Optional[str]) -> Config:
 
 def _put_shape(layer: Config, shape: List[Any]) -> None:
     """Write the shape of the input into the first layer; nested models have it already."""
-    if layer["class_name"] not in _MODELS:
+    if layer["class_name"] not in MODELS:
         layer["config"]["batch_input_shape"] = shape
 
 
 def _input_of(config: Config) -> Tuple[Optional[List[Any]], str, str]:
     """A model's input: its shape, with the batch (None if it is not told), its dtype and name."""
-    layers = _layer_configs(config)
+    layers = layer_configs(config)
     own = config["config"]
     first = layers[0]
-    name = _names(layers[:1])[0]
-    if first["class_name"] in _MODELS:
+    name = names_of(layers[:1])[0]
+    if first["class_name"] in MODELS:
         shape, dtype, _ = _input_of(first)
     else:
         given = first["config"]
@@ -398,9 +247,9 @@ def _input_of(config: Config) -> Tuple[Optional[List[Any]], str, str]:
 def _functional(job: _Job, config: Config, name: Optional[str]) -> Config:
     graph = config["config"]
     layers = graph["layers"]
-    names = _names(layers)
+    names = names_of(layers)
     calls = {
-        layer_name: [_call(node, layer_name, _class_of(layer)) for node in layer["inbound_nodes"]]
+        layer_name: [_call(node, layer_name, class_of(layer)) for node in layer["inbound_nodes"]]
         for layer, layer_name in zip(layers, names)
     }
     inputs = _ends(job, graph["input_layers"], "inputs")
@@ -446,7 +295,7 @@ class _Numbering:
         ]
         self._first: Dict[str, int] = {}
         for name, class_name in self._classes.items():
-            if class_name in _MODELS and job.own != KERAS_3:
+            if class_name in MODELS and job.own != KERAS_3:
                 # Every call is used by something, so the lowest number is the first call's.
                 numbers = [call for layer, call, _ in [*inner, *outputs] if layer == name]
                 self._first[name] = min(numbers) if numbers else 0
@@ -456,13 +305,13 @@ class _Numbering:
         name, call, output = source
         class_name = self._classes[name]
         first = self._first.get(name, 0)
-        if self._job.own == KERAS_3 and is_output and class_name in _FUNCTIONAL:
+        if self._job.own == KERAS_3 and is_output and class_name in FUNCTIONAL:
             first = 1
         call -= first
         if self._job.to != KERAS_3:
-            call += class_name in _MODELS
+            call += class_name in MODELS
         elif is_output:
-            call += class_name in _FUNCTIONAL
+            call += class_name in FUNCTIONAL
         return [self._job.name(name), call, output]
 
 
@@ -578,7 +427,7 @@ def _training(job: _Job, training: Optional[bool], layer: Config, name: str) -> 
             f"The layer {name!r} is called with training={training}, which fit() and predict() "
             "of Keras 3 overrule in a functional model."
         )
-    if job.to == KERAS_2 and layer["class_name"] in _MODELS:
+    if job.to == KERAS_2 and layer["class_name"] in MODELS:
         raise UntranslatableModel(
             f"The model {name!r} is called with training={training}; Keras 2.2 cannot."
         )
@@ -586,9 +435,9 @@ def _training(job: _Job, training: Optional[bool], layer: Config, name: str) -> 
 
 
 def _depends_on_training(layer: Config) -> bool:
-    class_name, own = _class_of(layer), layer["config"]
-    if class_name in _MODELS:
-        return any(_depends_on_training(inner) for inner in _layer_configs(layer))
+    class_name, own = class_of(layer), layer["config"]
+    if class_name in MODELS:
+        return any(_depends_on_training(inner) for inner in layer_configs(layer))
     if class_name in _WRAPPERS:
         return _depends_on_training(own["layer"])
     if class_name in RECURRENT:
@@ -600,8 +449,8 @@ def _depends_on_training(layer: Config) -> bool:
 
 
 def _layer(job: _Job, layer: Config, name: str) -> Config:
-    class_name = _class_of(layer)
-    if class_name in _MODELS:
+    class_name = class_of(layer)
+    if class_name in MODELS:
         written = _model(job, layer, name)
         if isinstance(written["config"], dict):
             written["config"]["name"] = job.name(name)
@@ -617,7 +466,7 @@ def _layer(job: _Job, layer: Config, name: str) -> Config:
         return _written(class_name, config, job.to, "keras.layers")
     # Keras 3 does not let these say whether they train, and they have nothing to train.
     if not (job.to == KERAS_3 and class_name.startswith("SpatialDropout")):
-        config["trainable"] = _is_trainable(given)
+        config["trainable"] = is_trainable(given)
     if dtype is not None:
         config["dtype"] = dtype
     if class_name in _WRAPPERS:
@@ -683,7 +532,7 @@ def _wrapper(job: _Job, class_name: str, given: Config, name: str) -> Config:
             raise UntranslatableModel(_unknown(name, argument, value))
     if class_name == "Bidirectional":
         _check_masks(job, given, name)
-    is_trained = _is_trainable(given) and _is_trainable(given["layer"]["config"])
+    is_trained = is_trainable(given) and is_trainable(given["layer"]["config"])
     inner = _inner(job, given["layer"], is_trained)
     # In the first eras a wrapper is trained as what it wraps is.
     config: Config = {"layer": inner, "trainable": is_trained}
@@ -729,11 +578,11 @@ def _check_masks(job: _Job, given: Config, name: str) -> None:
 def _inner(job: _Job, layer: Config, is_trained: bool) -> Config:
     """What a wrapper wraps."""
     if not is_trained:
-        if layer["class_name"] in _MODELS:
+        if layer["class_name"] in MODELS:
             _freeze(layer)
         else:
             layer["config"]["trainable"] = False
-    return _layer(job, layer, _names([layer])[0])
+    return _layer(job, layer, names_of([layer])[0])
 
 
 def _strip_prefix(config: Config, prefix: str) -> None:
@@ -946,167 +795,3 @@ def _constraint(job: _Job, value: Any, name: str) -> Any:
         raise UntranslatableModel(f"The layer {name!r} has a constraint of its own.")
     kept = {key: value["config"][key] for key in CONSTRAINTS[class_name] if key in value["config"]}
     return _written(class_name, kept, job.to, "keras.constraints")
-
-
-# Where Keras 3 keeps the variables
-
-
-def weight_paths(config: Config, nested: bool = False) -> Dict[str, List[str]]:
-    """Where `model.weights.h5` of Keras 3 keeps each layer's variables, by the layer's name.
-
-    Each layer has the groups that hold a group `vars`: "layers/dense", "layers/lstm/cell", two
-    for a Bidirectional. The names of the groups are of the classes, not of the layers.
-
-    Arguments:
-        config: a parsed `model_config` of any era.
-        nested: go into nested models; their layers are called "model/layer" here.
-
-    Raises:
-        UntranslatableModel: If a model is nested in it and `nested` is false: older files keep
-            its variables in one list, see `variable_paths`.
-    """
-    layer_order(config)  # refuses what is no config, and what is nested too deeply
-    paths: Dict[str, List[str]] = {}
-    for _, name, base, layer, _ in _places(_layer_configs(config), "", "layers/", True, 0):
-        if "\0" in name and not nested:
-            raise UntranslatableModel(
-                f"The model {name.split(chr(0))[0]!r} is nested in another; Keras 3 keeps its "
-                "weights apart by layer, older files together."
-            )
-        paths[name.replace("\0", "/")] = [base + inner for inner in _inner_paths(layer)]
-    return paths
-
-
-def variable_paths(config: Config) -> Dict[str, List[str]]:
-    """Where Keras 3 keeps what an older HDF5 file has in `model_weights`, in that file's order.
-
-    By the names of the outermost model's layers, in their order: the datasets of
-    `model.weights.h5` that correspond one by one to the layer's `weight_names`, of which Keras 2
-    writes those that are trained first. Layers without variables are left out.
-
-    Arguments:
-        config: a parsed `model_config` of any era.
-    """
-    trained: Dict[str, List[str]] = {}
-    fixed: Dict[str, List[str]] = {}
-    for layer in layer_variables(config):
-        trained.setdefault(layer.owner, []).extend(layer.trained)
-        fixed.setdefault(layer.owner, []).extend(layer.fixed)
-    return {owner: trained[owner] + fixed[owner] for owner in trained}
-
-
-def layer_variables(config: Config) -> List[LayerVariables]:
-    """The layers that have variables, in the model's order, nested ones in their places."""
-    layer_order(config)
-    found = []
-    for owner, name, base, layer, is_trained in _places(
-        _layer_configs(config), "", "layers/", True, 0
-    ):
-        trained: List[str] = []
-        fixed: List[str] = []
-        for inner_path, inner in zip(_inner_paths(layer), _inner_layers(layer)):
-            own = inner["config"]
-            count = _trained_count(inner)
-            paths = [f"{base}{inner_path}/vars/{index}" for index in range(_count(inner))]
-            cut = count if is_trained and _is_trainable(own) else 0
-            trained += paths[:cut]
-            fixed += paths[cut:]
-        if trained or fixed:
-            plain = name.split("\0")[-1]
-            found.append(LayerVariables(owner, plain, tuple(trained), tuple(fixed)))
-    return found
-
-
-# (layer of the outermost model, names down to this layer joined by NUL, group, config, trained)
-_Place = Tuple[str, str, str, Config, bool]
-
-
-def _places(
-    layers: Sequence[Config], above: str, folder: str, trainable: bool, depth: int
-) -> Iterator[_Place]:
-    """Every layer that is no model, and its group."""
-    if depth > _DEEPEST:
-        raise ValueError("The model is nested too deeply.")
-    used: Dict[str, int] = {}
-    for layer, name in zip(layers, _names(layers)):
-        plain = _group_name(layer)
-        number = used[plain] = used.get(plain, -1) + 1
-        base = folder + (plain if not number else f"{plain}_{number}")
-        yield from _placed(layer, above + name, base, trainable, depth)
-
-
-def _placed(layer: Config, name: str, base: str, trainable: bool, depth: int) -> Iterator[_Place]:
-    is_trained = trainable and _is_trainable(layer["config"])
-    if layer["class_name"] in _MODELS:
-        inner = _layer_configs(layer)
-        yield from _places(inner, name + "\0", base + "/layers/", is_trained, depth + 1)
-    elif layer["class_name"] == "TimeDistributed" and _wraps_model(layer):
-        inside = layer["config"]["layer"]
-        inner_name = f"{name}\0{_names([inside])[0]}"
-        yield from _placed(inside, inner_name, base + "/layer", is_trained, depth + 1)
-    else:
-        yield name.split("\0")[0], name, base, layer, is_trained
-
-
-def _wraps_model(layer: Config) -> bool:
-    inner = layer["config"]["layer"]
-    return inner["class_name"] in (*_MODELS, "TimeDistributed")
-
-
-def _group_name(layer: Config) -> str:
-    """After the class that the layer has in Keras 3."""
-    class_name = _class_of(layer)
-    if class_name in _FUNCTIONAL:
-        class_name = "Functional"
-    return _snake_case({"ThresholdedReLU": "ReLU"}.get(class_name, class_name))
-
-
-def _inner_paths(layer: Config) -> List[str]:
-    """The groups with variables inside a layer's group."""
-    class_name = _class_of(layer)
-    if class_name in RECURRENT:
-        return ["/cell"]
-    if class_name == "TimeDistributed":
-        return ["/layer" + inner for inner in _inner_paths(layer["config"]["layer"])]
-    if class_name == "Bidirectional":
-        inner = _inner_paths(layer["config"]["layer"])
-        return [side + one for side in ("/forward_layer", "/backward_layer") for one in inner]
-    return [""]
-
-
-def _inner_layers(layer: Config) -> List[Config]:
-    """The layers that `_inner_paths` lead to."""
-    class_name = _class_of(layer)
-    if class_name == "TimeDistributed":
-        return _inner_layers(layer["config"]["layer"])
-    if class_name == "Bidirectional":
-        forward = layer["config"]["layer"]
-        backward = layer["config"].get("backward_layer")
-        return [*_inner_layers(forward), *_inner_layers(backward or forward)]
-    return [layer]
-
-
-def _trained_count(layer: Config) -> int:
-    own = layer["config"]
-    hangs_on = VARIABLES.get(_class_of(layer), ())
-    return sum(1 for one in hangs_on if one is None or own.get(one, True))
-
-
-def _count(layer: Config) -> int:
-    statistics = 2 if _class_of(layer) == "BatchNormalization" else 0
-    return _trained_count(layer) + statistics
-
-
-def _snake_case(name: str) -> str:
-    """BatchNormalization: batch_normalization; Conv2D: conv2d; LSTM: lstm; ReLU: re_lu."""
-    result = ""
-    for index, letter in enumerate(name):
-        before = name[index - 1] if index else ""
-        after = name[index + 1] if index + 1 < len(name) else ""
-        starts = (
-            letter.isupper()
-            and index
-            and (before.islower() or (after.islower() and not before.isdigit()))
-        )
-        result += ("_" if starts else "") + letter.lower()
-    return result

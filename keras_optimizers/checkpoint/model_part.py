@@ -7,7 +7,9 @@ from typing import Any, Dict, Optional
 from keras_optimizers.checkpoint import hdf5, keras_archive, layouts, model_config
 from keras_optimizers.checkpoint.errors import CheckpointError
 from keras_optimizers.checkpoint.keras_hdf5 import WholeModel
+from keras_optimizers.checkpoint.layer_arguments import KERAS_2, KERAS_3, TF_KERAS_2
 from keras_optimizers.checkpoint.layouts import Layout
+from keras_optimizers.checkpoint.model_layers import dialect
 from keras_optimizers.checkpoint.report import COPIED, DEFAULTED, LOST, RECOMPUTED, Report
 from keras_optimizers.checkpoint.state import Array, OptimizerState
 
@@ -21,6 +23,9 @@ _VERSIONS = {
     layouts.TF_KERAS_2_11.name: "2.15.0",
     layouts.KERAS_3.name: "3.0.0",
 }
+
+
+_DIALECTS = {layouts.KERAS_3.name: KERAS_3, layouts.TF_KERAS_2_11.name: TF_KERAS_2}
 
 
 def carry_over(
@@ -51,6 +56,9 @@ def carry_over(
     training.setdefault("loss", None)
     if not training.get("metrics"):
         training["metrics"] = []
+    if layout is layouts.KERAS_3:
+        for name in ("loss", "metrics"):
+            training[name] = keras_archive.long_names(training[name])
     return training
 
 
@@ -81,9 +89,13 @@ def _from_archive(source: str, target: Any, layout: Layout, report: Report) -> D
                 "itself in an unknown way."
             )
         group = target.create_group("model_weights")
-        hdf5.write_names(group, "layer_names", list(candidates))
-        for layer_name, variables in candidates.items():
-            layer = group.create_group(layer_name)
+        owners = list(dict.fromkeys(owner for owner, _ in candidates))
+        hdf5.write_names(group, "layer_names", owners)
+        for owner in owners:
+            layer = group.create_group(owner)
+            # Older files have what is trained first, also of a nested model.
+            own = [one for of, one in candidates if of == owner]
+            variables = sorted(own, key=lambda one: one.trainable is False)
             names = [f"{one.name}:0" for one in variables]
             hdf5.write_names(layer, "weight_names", names)
             for name, variable in zip(names, variables):
@@ -114,13 +126,13 @@ def _is_readable(config: Dict[str, Any], version: str, layout: Layout) -> bool:
     if layout in (layouts.OPTIMIZER_V2, layouts.TF_KERAS_2_11, layouts.KERAS_OPTIMIZERS):
         # tf.keras reads all that is older; the newest dialect of tf.keras 2 is for itself.
         is_newest = _era(version) == "tf-keras-2" and layout is not layouts.TF_KERAS_2_11
-        return model_config.dialect(config) == model_config.KERAS_2 and not is_newest
+        return dialect(config) == KERAS_2 and not is_newest
     return _era(version) == _era(_VERSIONS[layout.name])
 
 
 def _write_config(target: Any, config: Dict[str, Any], layout: Layout, report: Report) -> None:
     """The architecture in the target's words, or as it is where that is not possible."""
-    to = model_config.KERAS_3 if layout is layouts.KERAS_3 else model_config.KERAS_2
+    to = _DIALECTS.get(layout.name, KERAS_2)
     try:
         translated, notes = model_config.translate(config, to)
     except CheckpointError as error:

@@ -612,19 +612,19 @@ def trained(model):
 
 
 def trained_by_config(config):
-    from keras_optimizers.checkpoint import model_config
+    from keras_optimizers.checkpoint import weight_places
 
-    return [bool(layer.trained) for layer in model_config.layer_variables(config)]
+    return [bool(layer.trained) for layer in weight_places.layer_variables(config)]
 
 
 def misplaced(model, config, arrays):
     """Whether Keras 3 keeps the weights elsewhere than the converter expects; "" if not."""
     import h5py
 
-    from keras_optimizers.checkpoint import model_config
+    from keras_optimizers.checkpoint import weight_places
 
-    places = [place for layer in model_config.variable_paths(config).values() for place in layer]
-    groups = model_config.weight_paths(config, nested=True)
+    places = [place for layer in weight_places.variable_paths(config).values() for place in layer]
+    groups = weight_places.weight_paths(config, nested=True)
     with tempfile.TemporaryDirectory() as scratch:
         path = os.path.join(scratch, "model.keras")
         model.save(path)

@@ -309,3 +309,47 @@ def test_a_new_file_has_the_usual_mode(tmp_path):
 def test_a_folder_that_cannot_be_written_to_says_so(tmp_path):
     with pytest.raises(CheckpointError, match="Cannot write"):
         migrate(files.source("keras-2.3", "adam"), str(tmp_path / "no" / "t.h5"), "keras-2.3")
+
+
+def nested_model(tmp_path):
+    """A file of tf.keras 1.15 with a model that is a layer of another."""
+    tf = pytest.importorskip("tensorflow")
+    keras = tf.keras
+    inner = keras.Sequential(
+        [keras.layers.Dense(5, input_shape=(4,)), keras.layers.BatchNormalization()]
+    )
+    entry = keras.Input((4,))
+    model = keras.Model(entry, keras.layers.Dense(1)(inner(entry)))
+    model.compile(keras.optimizers.Adam(), "mse", metrics=["mae"])
+    model.train_on_batch(np.ones((8, 4)), np.ones((8, 1)))
+    path = str(tmp_path / "nested.h5")
+    model.save(path)
+    return path
+
+
+def test_a_nested_model_goes_to_keras_3_and_back(tmp_path):
+    source = nested_model(tmp_path)
+    archive, back = str(tmp_path / "there.keras"), str(tmp_path / "back.h5")
+    assert not migrate(source, archive, "keras-3").report.inexact
+    assert not migrate(archive, back, "keras-optimizers").report.inexact
+    states = [read(path) for path in (source, archive, back)]
+    for state in states[1:]:
+        assert verification.compare(states[0], state).is_same()
+        shapes = [parameter.shape for parameter in state.parameters]
+        assert shapes == [(4, 5), (5,), (5,), (5,), (5, 1), (1,)]
+
+
+def test_a_nested_model_in_hdf5_for_keras_3_is_said_to_be_of_no_use(tmp_path):
+    outcome = migrate(nested_model(tmp_path), str(tmp_path / "there.h5"), "keras-3")
+    assert [entry.field for entry in outcome.report.inexact] == ["optimizer"]
+
+
+def test_keras_3_gets_long_names_of_losses_and_metrics(tmp_path):
+    from keras_optimizers.checkpoint.keras_archive import Archive
+
+    archive = str(tmp_path / "there.keras")
+    migrate(nested_model(tmp_path), archive, "keras-3")
+    with Archive(archive) as opened:
+        compiled = opened.config["compile_config"]
+    assert compiled["loss"] == "mean_squared_error"
+    assert compiled["metrics"] == ["mean_absolute_error"]

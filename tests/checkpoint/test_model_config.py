@@ -11,13 +11,9 @@ import os
 
 import pytest
 
-from keras_optimizers.checkpoint import model_config
-from keras_optimizers.checkpoint.model_config import (
-    KERAS_2,
-    KERAS_3,
-    TF_KERAS_2,
-    UntranslatableModel,
-)
+from keras_optimizers.checkpoint import model_config, model_layers, weight_places
+from keras_optimizers.checkpoint.layer_arguments import KERAS_2, KERAS_3, TF_KERAS_2
+from keras_optimizers.checkpoint.model_config import UntranslatableModel
 
 FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "model_configs")
 FILES = sorted(
@@ -97,7 +93,7 @@ def test_there_are_files_of_every_era():
 @pytest.mark.parametrize("name", FILES)
 def test_dialect(name):
     expected = KERAS_3 if own_dialect(name) == KERAS_3 else KERAS_2
-    assert model_config.dialect(recorded(name)) == expected
+    assert model_layers.dialect(recorded(name)) == expected
 
 
 @pytest.mark.parametrize("name, to", PAIRS)
@@ -113,11 +109,11 @@ def test_words_of_the_target(name, to):
         assert "batch_input_shape" not in keys
         named = [one for one in found if "class_name" in one and "__keras" not in one["class_name"]]
         assert all(one["module"].startswith("keras") for one in named)
-        assert model_config.dialect(translated) == KERAS_3
+        assert model_layers.dialect(translated) == KERAS_3
     else:
         assert not keys & {"batch_shape", "module", "registered_name", "build_config"}
         assert not any("__" in str(one.get("class_name")) for one in found)
-        assert model_config.dialect(translated) == KERAS_2
+        assert model_layers.dialect(translated) == KERAS_2
 
 
 @pytest.mark.parametrize("name, to", PAIRS)
@@ -130,12 +126,12 @@ def test_the_same_layers_and_variables(name, to):
     def shown(of):
         return [
             (renamed.get(one.class_name, one.class_name), one.trainable)
-            for one in model_config.layer_order(of)
+            for one in model_layers.layer_order(of)
             if one.class_name != "InputLayer" and one.path[-1] != "backward_layer"
         ]
 
     def places(of):
-        return [(one.trained, one.fixed) for one in model_config.layer_variables(of)]
+        return [(one.trained, one.fixed) for one in weight_places.layer_variables(of)]
 
     frozen_models = [one for one in shown(config) if one == ("Sequential", False)]
     if not frozen_models:  # what a frozen model says of itself, its layers say for it
@@ -217,7 +213,7 @@ def test_initial_states():
 
 def test_order_of_older_files():
     """In an older file the nested model's statistics stand behind all that it trains."""
-    paths = model_config.variable_paths(recorded(os.path.join("tf110", "nested.json")))
+    paths = weight_places.variable_paths(recorded(os.path.join("tf110", "nested.json")))
     inner = next(iter(paths.values()))
     places = [path.split("/layers/")[1] for path in inner]
     assert places[:4] == ["dense/vars/0", "dense/vars/1"] + [
@@ -232,7 +228,7 @@ def test_weight_paths():
     config = sequential(gates, layer("TimeDistributed", layer=dense()), dense(), dense(name="d"))
     for index, one in enumerate(config["config"]):
         one["config"]["name"] = str(index)
-    assert model_config.weight_paths(config) == {
+    assert weight_places.weight_paths(config) == {
         "0": [
             "layers/bidirectional/forward_layer/cell",
             "layers/bidirectional/backward_layer/cell",
@@ -247,8 +243,8 @@ def test_weight_paths_of_nested_models():
     inner = sequential(dense(name="a"), dense(name="b"))
     config = {"class_name": "Sequential", "config": [inner, dense(name="last")]}
     with pytest.raises(UntranslatableModel, match="'sequential_1' is nested"):
-        model_config.weight_paths(config)
-    assert model_config.weight_paths(config, nested=True) == {
+        weight_places.weight_paths(config)
+    assert weight_places.weight_paths(config, nested=True) == {
         "sequential_1/a": ["layers/sequential/layers/dense"],
         "sequential_1/b": ["layers/sequential/layers/dense_1"],
         "last": ["layers/dense"],
@@ -258,7 +254,7 @@ def test_weight_paths_of_nested_models():
 def test_paths_lead_to_the_layers():
     for name in FILES:
         config = recorded(name)
-        for one in model_config.layer_order(config):
+        for one in model_layers.layer_order(config):
             found = config
             for step in one.path:
                 found = found[step]
@@ -336,7 +332,7 @@ def test_a_frozen_model_freezes_its_layers():
     config = keras_3(inner, dense(name="last"))
     for to in DIALECTS:
         translated, _ = model_config.translate(config, to)
-        found = [one.trainable for one in model_config.layer_order(translated)]
+        found = [one.trainable for one in model_layers.layer_order(translated)]
         assert found[-2:] == [False, True]
 
 
@@ -469,9 +465,9 @@ def test_deep_nesting_is_refused():
     for _ in range(200):
         config = {"class_name": "Sequential", "config": [config]}
     for function in (
-        model_config.layer_order,
-        model_config.weight_paths,
-        model_config.layer_variables,
+        model_layers.layer_order,
+        weight_places.weight_paths,
+        weight_places.layer_variables,
     ):
         with pytest.raises(ValueError):
             function(config)
