@@ -3,7 +3,6 @@
 from typing import Dict, Iterator, List, NamedTuple, Sequence, Tuple
 
 from keras_optimizers.checkpoint.layer_arguments import RECURRENT, VARIABLES
-from keras_optimizers.checkpoint.model_config import UntranslatableModel
 from keras_optimizers.checkpoint.model_layers import (
     DEEPEST,
     FUNCTIONAL,
@@ -30,32 +29,6 @@ class LayerVariables(NamedTuple):
     name: str
     trained: Tuple[str, ...]
     fixed: Tuple[str, ...]
-
-
-def weight_paths(config: Config, nested: bool = False) -> Dict[str, List[str]]:
-    """Where `model.weights.h5` of Keras 3 keeps each layer's variables, by the layer's name.
-
-    Each layer has the groups that hold a group `vars`: "layers/dense", "layers/lstm/cell", two
-    for a Bidirectional. The names of the groups are of the classes, not of the layers.
-
-    Arguments:
-        config: a parsed `model_config` of any era.
-        nested: go into nested models; their layers are called "model/layer" here.
-
-    Raises:
-        UntranslatableModel: If a model is nested in it and `nested` is false: older files keep
-            its variables in one list, see `variable_paths`.
-    """
-    layer_order(config)  # refuses what is no config, and what is nested too deeply
-    paths: Dict[str, List[str]] = {}
-    for _, name, base, layer, _ in _places(layer_configs(config), "", "layers/", True, 0):
-        if "\0" in name and not nested:
-            raise UntranslatableModel(
-                f"The model {name.split(chr(0))[0]!r} is nested in another; Keras 3 keeps its "
-                "weights apart by layer, older files together."
-            )
-        paths[name.replace("\0", "/")] = [base + inner for inner in _inner_paths(layer)]
-    return paths
 
 
 def variable_paths(config: Config) -> Dict[str, List[str]]:

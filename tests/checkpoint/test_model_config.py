@@ -228,10 +228,10 @@ def test_weight_paths():
     config = sequential(gates, layer("TimeDistributed", layer=dense()), dense(), dense(name="d"))
     for index, one in enumerate(config["config"]):
         one["config"]["name"] = str(index)
-    assert weight_places.weight_paths(config) == {
+    assert groups_of(config) == {
         "0": [
-            "layers/bidirectional/forward_layer/cell",
             "layers/bidirectional/backward_layer/cell",
+            "layers/bidirectional/forward_layer/cell",
         ],
         "1": ["layers/time_distributed/layer"],
         "2": ["layers/dense"],
@@ -239,14 +239,20 @@ def test_weight_paths():
     }
 
 
-def test_weight_paths_of_nested_models():
+def groups_of(config):
+    """The groups of `model.weights.h5` that hold each layer's variables."""
+    return {
+        layer.name: sorted({path.split("/vars/")[0] for path in layer.trained + layer.fixed})
+        for layer in weight_places.layer_variables(config)
+    }
+
+
+def test_where_nested_models_keep_their_variables():
     inner = sequential(dense(name="a"), dense(name="b"))
     config = {"class_name": "Sequential", "config": [inner, dense(name="last")]}
-    with pytest.raises(UntranslatableModel, match="'sequential_1' is nested"):
-        weight_places.weight_paths(config)
-    assert weight_places.weight_paths(config, nested=True) == {
-        "sequential_1/a": ["layers/sequential/layers/dense"],
-        "sequential_1/b": ["layers/sequential/layers/dense_1"],
+    assert groups_of(config) == {
+        "a": ["layers/sequential/layers/dense"],
+        "b": ["layers/sequential/layers/dense_1"],
         "last": ["layers/dense"],
     }
 
@@ -466,8 +472,8 @@ def test_deep_nesting_is_refused():
         config = {"class_name": "Sequential", "config": [config]}
     for function in (
         model_layers.layer_order,
-        weight_places.weight_paths,
         weight_places.layer_variables,
+        weight_places.variable_paths,
     ):
         with pytest.raises(ValueError):
             function(config)

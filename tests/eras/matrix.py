@@ -4,6 +4,7 @@
     python tests/eras/matrix.py --source keras-2.3 --target keras-3
     python tests/eras/matrix.py --write docs/migration.md        # and put the table there
     python tests/eras/matrix.py --record                         # write the sources again, compare
+    python tests/eras/matrix.py --models                         # architectures in other words
 
 30 uninterrupted steps in the source's era are compared with 20 there and 10 in the target's; the
 largest difference of a trained parameter is shown. The environments are made in --environments.
@@ -176,9 +177,14 @@ def main():
     parser.add_argument("--environments", default=os.path.join(ROOT, ".eras"))
     parser.add_argument("--write", metavar="FILE", help="put the table between its marks in FILE")
     parser.add_argument("--record", action="store_true", help="write the sources again; compare")
+    parser.add_argument(
+        "--models", action="store_true", help="translate architectures, and compare predictions"
+    )
     options = parser.parse_args()
     if options.record:
         return record(options)
+    if options.models:
+        return models(options)
     folder = tempfile.mkdtemp()
     try:
         cells = measure(options, folder)
@@ -322,6 +328,30 @@ def record(options):
         print("%s: recorded again" % era, flush=True)
     print("%d arrays differ" % differing)
     return 1 if differing else 0
+
+
+def models(options):
+    """Build the models of tests/checkpoint/model_config_eras.py in every package; try all pairs."""
+    script = os.path.join(ROOT, "tests", "checkpoint", "model_config_eras.py")
+    names = sorted(environments.ENVIRONMENTS)
+    quiet = {"stderr": subprocess.DEVNULL, "stdout": subprocess.PIPE}
+    failed = []
+    with tempfile.TemporaryDirectory() as folder:
+        for step in ("build", "check"):
+            for name in names:
+                python = environments.python_of(name, options.environments)
+                command = [python, script, step, name, folder]
+                done = subprocess.run(command + (names if step == "check" else []), **quiet)
+                lines = [line for line in done.stdout.decode().splitlines() if " -> " in line]
+                good = sum(" ok" in line for line in lines)
+                refused = sum("refused" in line for line in lines)
+                if step == "check":
+                    print("%s: %d the same, %d refused" % (name, good, refused), flush=True)
+                if done.returncode:
+                    failed.append(name)
+                    print("\n".join(line for line in lines if " ok" not in line))
+    print("failed: %s" % (", ".join(failed) or "none"))
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
