@@ -9,8 +9,10 @@ import signal
 import sys
 from typing import Any, Callable, Dict
 
-# Seconds of processor time without progress after which a file counts as damaged.
+# Seconds of processor time without progress after which a file counts as damaged; more for large
+# files, which are known to be read by at least so many bytes a second.
 _PATIENCE = 60
+_SLOWEST = 20 << 20
 _MEMORY = 300 << 20
 _FAILED = 2
 
@@ -21,8 +23,8 @@ def supervised(work: Callable[[], int], paths: Any, limit_memory: bool = True) -
     Arguments:
         work: returns an exit status; what it prints appears as usual.
         paths: the files it reads, for the message and the limit of memory.
-        limit_memory: bound the memory by 300 MB beyond what the files' sizes explain. Not where
-            TensorFlow is loaded.
+        limit_memory: bound the memory by 300 MB beyond what the files' sizes explain, and the
+            time without progress. Not where TensorFlow is loaded.
 
     Where a system cannot fork, `work` runs in this process.
     """
@@ -56,7 +58,7 @@ def _as_child(work: Callable[[], int], paths: Any, limit_memory: bool) -> int:
         _end_with_parent()
         if limit_memory:
             _limit_memory(paths)
-            progressed()
+            _watch(paths)
         status = work()
     except SystemExit as stop:
         status = stop.code if isinstance(stop.code, int) else _FAILED
@@ -82,21 +84,33 @@ def _as_child(work: Callable[[], int], paths: Any, limit_memory: bool) -> int:
     return status
 
 
+_watched: Dict[str, float] = {}
+
+
+def _watch(paths: Any) -> None:
+    _watched["patience"] = _PATIENCE + _size(paths) / _SLOWEST
+    progressed()
+
+
 def progressed() -> None:
-    """Something was finished: the patience begins anew."""
-    signal.setitimer(signal.ITIMER_PROF, _PATIENCE)
+    """Something was finished: where somebody watches, the patience begins anew."""
+    if "patience" in _watched:
+        signal.setitimer(signal.ITIMER_PROF, _watched["patience"])
+
+
+def _size(paths: Any) -> int:
+    return sum(os.path.getsize(path) for path in paths if os.path.isfile(path))
 
 
 def _limit_memory(paths: Any) -> None:
     import resource
 
-    sizes = sum(os.path.getsize(path) for path in paths if os.path.isfile(path))
     try:
         with open("/proc/self/statm") as opened:
             used = int(opened.read().split()[0]) * resource.getpagesize()
     except (OSError, ValueError, IndexError):
         return  # no such file on this system; the checks in `hdf5` remain
-    allowed = used + _MEMORY + 2 * sizes
+    allowed = used + _MEMORY + 4 * _size(paths)  # a step is computed on copies
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     if hard == resource.RLIM_INFINITY or allowed < hard:
         resource.setrlimit(resource.RLIMIT_AS, (allowed, hard))
