@@ -43,6 +43,16 @@ _IGNORED = (
     "fused",
 )
 
+# Losses and metrics that every Keras knows by both names.
+_LONG_NAMES = {
+    "mse": "mean_squared_error",
+    "mae": "mean_absolute_error",
+    "mape": "mean_absolute_percentage_error",
+    "msle": "mean_squared_logarithmic_error",
+    "kld": "kullback_leibler_divergence",
+    "acc": "accuracy",
+}
+
 
 def class_name_of(value: Any, path: str) -> str:
     """One of our class names for what a file calls its class, in any era's spelling.
@@ -203,3 +213,12 @@ def serialized_optimizer(layout: Layout, class_name: str, config: Dict[str, Any]
         if layout is layouts.TF_KERAS_2_11:
             written["registered_name"] = class_name
     return written
+
+
+def long_names(value: Any) -> Any:
+    """Losses and metrics by the names that every Keras knows; Keras 3 loads no short ones."""
+    if isinstance(value, list):
+        return [long_names(one) for one in value]
+    if isinstance(value, dict):
+        return {key: long_names(one) for key, one in value.items()}
+    return _LONG_NAMES.get(value, value) if isinstance(value, str) else value

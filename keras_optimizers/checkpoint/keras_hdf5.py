@@ -138,6 +138,14 @@ def holds(path: str) -> bool:
         return False
 
 
+def is_whole_model(source: str) -> bool:
+    """Whether an HDF5 file holds a model's architecture."""
+    if not holds(source):
+        return False
+    with WholeModel(source) as model, hdf5.reported(source):
+        return model.json_attribute("model_config") is not None
+
+
 def layout_of(config: Dict[str, Any], keras_version: str, names: Sequence[str]) -> Layout:
     """The layout of a file, from what it says itself.
 

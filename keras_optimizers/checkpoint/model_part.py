@@ -4,9 +4,9 @@ import json
 import zipfile
 from typing import Any, Dict, Optional
 
-from keras_optimizers.checkpoint import hdf5, keras_archive, layouts, model_config
+from keras_optimizers.checkpoint import configs, hdf5, keras_archive, layouts, model_config
 from keras_optimizers.checkpoint.errors import CheckpointError
-from keras_optimizers.checkpoint.keras_hdf5 import WholeModel
+from keras_optimizers.checkpoint.keras_hdf5 import WholeModel, is_whole_model
 from keras_optimizers.checkpoint.layer_arguments import KERAS_2, KERAS_3, TF_KERAS_2
 from keras_optimizers.checkpoint.layouts import Layout
 from keras_optimizers.checkpoint.model_layers import dialect
@@ -58,7 +58,7 @@ def carry_over(
         training["metrics"] = []
     if layout is layouts.KERAS_3:
         for name in ("loss", "metrics"):
-            training[name] = keras_archive.long_names(training[name])
+            training[name] = configs.long_names(training[name])
     return training
 
 
@@ -185,4 +185,4 @@ def model_of(source: Optional[str]) -> bool:
     """Whether there is a file with a model to carry over."""
     if source is None:
         return False
-    return zipfile.is_zipfile(source) or keras_archive.is_whole_model(source)
+    return zipfile.is_zipfile(source) or is_whole_model(source)

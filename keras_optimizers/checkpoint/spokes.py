@@ -5,6 +5,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
 from keras_optimizers.checkpoint import (
     bundles,
+    keras_3_writing,
     keras_archive,
     keras_hdf5,
     layouts,
@@ -149,7 +150,7 @@ def target(name: str) -> Target:
         return Target(spoke.LAYOUT, spoke.write, getattr(spoke, "check", _nothing))
     if name not in layouts.LAYOUTS:
         raise CheckpointError(f"Unknown format {name!r}; there are: {', '.join(names())}.")
-    write = keras_archive.write if name == layouts.KERAS_3.name else keras_hdf5.write
+    write = keras_3_writing.write if name == layouts.KERAS_3.name else keras_hdf5.write
     return Target(layouts.LAYOUTS[name], write, _nothing)
 
 
