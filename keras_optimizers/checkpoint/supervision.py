@@ -11,7 +11,7 @@ from typing import Any, Callable, Dict
 
 # Seconds of processor time without progress after which a file counts as damaged; more for large
 # files, which are known to be read by at least so many bytes a second.
-_PATIENCE = 60
+_PATIENCE = 20
 _SLOWEST = 20 << 20
 _MEMORY = 300 << 20
 _FAILED = 2
