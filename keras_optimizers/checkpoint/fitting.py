@@ -216,7 +216,7 @@ def _clipping(state: OptimizerState, layout: Layout, report: Report) -> None:
         if release is not None and state.provenance.get("format") != layout.name:
             # Earlier ones refuse the argument, and with it the whole file.
             del state.hyperparameters[name]
-            report.add(name, LOST, f"{_shown(value)}: only {release} knows it; set it in code")
+            report.add(name, LOST, f"{_shown(value)}: only {release} know it; set it in code")
         elif name in layout.clipping:
             renamed = layout.clipping[name]
             if renamed == name:
@@ -234,6 +234,7 @@ def _clipping(state: OptimizerState, layout: Layout, report: Report) -> None:
                 "global_clipnorm": "clips each gradient by its own norm, not all by their common",
                 "clipvalue": "does not clip values",
             }[name]
+            what = what if layout.clipping else "does not clip; do it in code"
             report.add(name, LOST, f"{_shown(value)}: {layout.name} {what}")
 
 

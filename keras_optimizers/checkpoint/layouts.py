@@ -141,7 +141,7 @@ OPTIMIZER_V2 = Layout(
     schedules=True,
     extended_rmsprop=True,
     clipping=_BOTH,
-    later_clipping={"global_clipnorm": "TensorFlow 2.4"},
+    later_clipping={"global_clipnorm": "TensorFlow 2.4 and later"},
     roles=_OPTIMIZER_V2_ROLES,
 )
 TF_KERAS_2_11 = Layout(

@@ -353,3 +353,22 @@ def test_keras_3_gets_long_names_of_losses_and_metrics(tmp_path):
         compiled = opened.config["compile_config"]
     assert compiled["loss"] == "mean_squared_error"
     assert compiled["metrics"] == ["mean_absolute_error"]
+
+
+@pytest.mark.parametrize(
+    "to,words",
+    [
+        ("keras-2.3", "clips all gradients by their common norm"),
+        ("saver-tf-train", "does not clip"),
+    ],
+)
+def test_clipping_that_the_target_lacks_is_said_to_be_lost(to, words):
+    from keras_optimizers.checkpoint import fitting, spokes
+    from keras_optimizers.checkpoint.report import Report
+
+    report = Report()
+    fitting.fit(
+        read(files.source("tf-keras-1.10", "adam_clipnorm")), spokes.target(to).layout, report
+    )
+    (entry,) = report.inexact
+    assert entry.field == "clipnorm" and words in entry.explanation
