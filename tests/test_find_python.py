@@ -83,3 +83,8 @@ def test_without_any_it_says_what_to_do(machine):
     assert status == 1 and output == ""
     for words in ("pyenv install 2.6", "micromamba create", "KERAS_OPTIMIZERS_PYTHON", "uv cannot"):
         assert words in errors
+
+
+def test_of_a_modern_one_it_says_what_to_do(machine):
+    status, output, errors = find(machine, version="3.19")
+    assert status == 1 and output == "" and "uv python install 3.19" in errors
