@@ -3,7 +3,8 @@
     python tests/eras/convert.py JOBS.json
 
 A job is {"source", "target", "to", "options", "report"}, with the command's options. The report is
-written as `--report` writes it, or as {"refused": reason}.
+written as `--report` writes it, or as {"refused": reason}. With "damage" ("drop" or "zero") the
+file is damaged afterwards, and the report gets {"damaged": whether it could be}.
 """
 
 import argparse
@@ -12,6 +13,8 @@ import os
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+
+import damage
 
 from keras_optimizers.checkpoint import CheckpointError, command, inspection, migrate, migration
 
@@ -36,6 +39,8 @@ def main():
                 read_options=command.read_options(given),
             )
             report = inspection.describe_outcome(outcome)
+            if job.get("damage"):
+                report["damaged"] = damage.damage(job["target"], job["damage"], job["state"])
         except CheckpointError as error:
             report = {"refused": str(error)}
         with open(job["report"], "w") as opened:

@@ -3,10 +3,12 @@
     python tests/eras/go_on.py TARGET JOBS.json
 
 TARGET is one of TARGETS below; the jobs are a list of {"case", "file", "output", "options"}. An
-output is an .npz of the model's values at the end, or of the `error`; with what the loader warned.
+output is an .npz of the model's values at the end, or of the `error`; with what the loader told,
+and the state that the optimizer had after loading.
 """
 
 import json
+import logging
 import os
 import sys
 import traceback
@@ -91,13 +93,37 @@ def with_state(path, kind):
     return model
 
 
+class Told(logging.Handler):
+    """Collects what is logged: tf.keras tells of lost optimizer state by its logger."""
+
+    def __init__(self):
+        super().__init__(logging.WARNING)
+        self.messages = []
+
+    def emit(self, record):
+        self.messages.append(record.getMessage())
+
+    def listen(self):
+        """To the loggers that TensorFlow and Keras use in all these releases."""
+        for name in (None, "tensorflow", "absl"):
+            logger = logging.getLogger(name)
+            if self not in logger.handlers:
+                logger.addHandler(self)
+
+
+def named(prefix, values):
+    """Arrays by name, as they are written."""
+    return {"%s_%d" % (prefix, index): value for index, value in enumerate(values)}
+
+
 def run(target, job):
-    """The model's values after the last step."""
+    """Arrays: what was loaded, and the model's values after the last step."""
     case = job["case"]
     if target == "saver-tf-train":
         import tf_train
 
-        return tf_train.go_on(case, job["file"], job["options"])
+        state, values = tf_train.go_on(case, job["file"], job["options"])
+        return dict(named("loaded", state), **named("final", values))
     if target == "tf_keras":
         import tf_keras
 
@@ -105,26 +131,30 @@ def run(target, job):
     else:
         eras.clear(target)
     model = load(target, job["file"], case, job["options"])
+    arrays = named("loaded", eras.state_arrays(model))
     problem.train(model, problem.CASES[case][2], problem.SAVE_AFTER, problem.TRAIN_UNTIL)
-    return problem.layer_weights(model)
+    arrays.update(named("final", problem.layer_weights(model)))
+    return arrays
 
 
 def main():
     target = sys.argv[1]
     with open(sys.argv[2]) as opened:
         jobs = json.load(opened)
+    logged = Told()
     for job in jobs:
-        told = []
+        told, logged.messages = [], []
+        logged.listen()
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             try:
-                values = run(target, job)
-                arrays = {"final_%d" % index: value for index, value in enumerate(values)}
+                arrays = run(target, job)
             except Exception as error:
                 arrays = {"error": np.array("%s: %s" % (type(error).__name__, error))}
                 if os.environ.get("VERBOSE"):
                     traceback.print_exc()
-            told = [str(one.message) for one in caught if "optimizer" in str(one.message).lower()]
+            told = [str(one.message) for one in caught] + logged.messages
+            told = [one for one in told if "optimizer" in one.lower()]
         np.savez_compressed(job["output"], warnings=np.array(told, dtype=str), **arrays)
 
 

@@ -5,9 +5,12 @@
     python tests/eras/matrix.py --write docs/migration.md        # and put the table there
     python tests/eras/matrix.py --record                         # write the sources again, compare
     python tests/eras/matrix.py --models                         # architectures in other words
+    python tests/eras/matrix.py --damage zero                    # does it notice a lost slot?
 
-30 uninterrupted steps in the source's era are compared with 20 there and 10 in the target's; the
-largest difference of a trained parameter is shown. The environments are made in --environments.
+The state that the target's optimizer has after loading is compared with the one that the source's
+optimizer showed when it was saved. 30 uninterrupted steps in the source's era are compared with 20
+there and 10 in the target's; the largest difference of a trained parameter is shown. The
+environments are made in --environments.
 """
 
 import argparse
@@ -35,6 +38,7 @@ CONSTANTS = ("nesterov", "clipnorm", "schedule_decay")
 TF_TRAIN_RATES = {"Adagrad": 0.01, "RMSprop": 0.001, "Adadelta": 1.0, "Adam": 0.001}
 UNCOUNTED = ("RMSprop", "Adagrad", "Adadelta")
 EXACT = 1e-5
+SLOTS_EXACT = 1e-5  # relative to the slot's largest element
 
 
 def source_file(era, case):
@@ -79,6 +83,40 @@ def migrate_options(era, case, target):
     return options
 
 
+def missing_slots(saved, loaded, rescaled):
+    """Shapes of the slots that the source's optimizer had and the target's has not.
+
+    Arguments:
+        saved, loaded: arrays named `state_…` and `loaded_…`. Scalars, slots of zeros and the
+            placeholders of one element that some eras have are no slots.
+        rescaled: the target's may be a multiple of the source's.
+    """
+    remaining = [loaded[name] for name in loaded.files if name.startswith("loaded")]
+    missing = []
+    for name in saved.files:
+        slot = saved[name]
+        if not name.startswith("state") or slot.size < 2 or not slot.any():
+            continue
+        for index, value in enumerate(remaining):
+            if value.shape == slot.shape and same_slot(slot, value, rescaled):
+                del remaining[index]
+                break
+        else:
+            missing.append(slot.shape)
+    return missing
+
+
+def same_slot(slot, value, rescaled):
+    """Whether two arrays are one slot, within rounding."""
+    slot, value = np.float64(slot), np.float64(value)
+    if rescaled and value.any():
+        slot, value = slot / np.linalg.norm(slot), value / np.linalg.norm(value)
+        if np.vdot(slot, value) < 0:  # eras keep the velocity with either sign
+            value = -value
+        return np.abs(slot - value).max() <= 1e-3
+    return np.abs(slot - value).max() <= SLOTS_EXACT * np.abs(slot).max()
+
+
 class Cell:
     """One source, case and target."""
 
@@ -89,9 +127,12 @@ class Cell:
         self.report_file = os.path.join(folder, name + ".json")
         self.output = os.path.join(folder, name + ".npz")
         self.refusal, self.report, self.difference, self.problem = None, None, None, None
+        self.recorded = os.path.join(SOURCES, era, case + ".npz")
 
-    def conversion(self):
+    def conversion(self, damage=None):
         return {
+            "damage": damage,
+            "state": self.recorded,
             "source": source_file(self.era, self.case),
             "target": self.file,
             "to": TARGETS[self.target][1],
@@ -131,7 +172,7 @@ class Cell:
         if "error" in found.files:
             self.problem = "cannot be loaded: " + str(found["error"])[:150]
             return
-        expected = np.load(os.path.join(SOURCES, self.era, self.case + ".npz"))
+        expected = np.load(self.recorded)
         differences = []
         for name in expected.files:
             if name.startswith("final") and not self._is_statistic(int(name.split("_")[1])):
@@ -140,6 +181,14 @@ class Cell:
         told = [str(one) for one in found["warnings"]]
         if any("optimizer" in one for one in told if "state" in one):
             self.problem = "loaded without its state: " + told[0][:150]
+        missing = missing_slots(expected, found, self.rescaled())
+        if missing:
+            self.problem = "lost slots of the shapes %s" % ", ".join(map(str, missing))
+
+    def rescaled(self):
+        """Whether the report says that a slot's values were recomputed or are approximate."""
+        fields = [field for field in self.report["fields"] if field["field"] == "velocity"]
+        return any(field["status"] in ("recomputed", "approximate") for field in fields)
 
     def _is_statistic(self, index):
         """Moving averages of BatchNormalization are no parameters; eras compute them otherwise."""
@@ -180,6 +229,12 @@ def main():
     parser.add_argument(
         "--models", action="store_true", help="translate architectures, and compare predictions"
     )
+    parser.add_argument(
+        "--damage",
+        choices=("drop", "zero"),
+        help="prove the matrix: drop the last optimizer weight of every converted file, or zero a "
+        "slot, and list the files of which nothing is noticed",
+    )
     options = parser.parse_args()
     if options.record:
         return record(options)
@@ -190,6 +245,8 @@ def main():
         cells = measure(options, folder)
     finally:
         shutil.rmtree(folder)
+    if options.damage:
+        return noticed(cells)
     text = markdown(cells)
     print(text)
     if options.write:
@@ -201,6 +258,16 @@ def main():
     return 1 if wrong else 0
 
 
+def noticed(cells):
+    """The negative control: 0 if all damage was noticed."""
+    damaged = [cell for cell in cells if cell.report and cell.report["damaged"]]
+    missed = [cell for cell in damaged if cell.is_as_said()]
+    for cell in missed:
+        print("NOT NOTICED:", cell.era, cell.case, cell.target, cell.difference)
+    print("%d files damaged, %d not noticed" % (len(damaged), len(missed)))
+    return 1 if missed or not damaged else 0
+
+
 def convert(cells, options, folder):
     """Convert for all cells: plain files on a modern Python, TensorFlow's own with 1.15."""
     plain = [cell for cell in cells if cell.is_plain()]
@@ -210,7 +277,7 @@ def convert(cells, options, folder):
         python = environments.python_of(name, options.environments)
         jobs = os.path.join(folder, "convert.%d.json" % number)
         with open(jobs, "w") as opened:
-            json.dump([cell.conversion() for cell in share], opened)
+            json.dump([cell.conversion(options.damage) for cell in share], opened)
         script = os.path.join(problem.FOLDER, "convert.py")
         surroundings = dict(os.environ, TF_CPP_MIN_LOG_LEVEL="3", PYTHONWARNINGS="ignore")
         running.append(subprocess.Popen([python, script, jobs], env=surroundings))

@@ -26,36 +26,38 @@ def make(tf, class_name, arguments, step):
 
 def write(case, path):
     """Train 20 steps, save, 10 more; the arrays."""
-    session, model, run, saver, kind = build(case)
+    session, model, run, saver, kind, slots = build(case)
     with session.as_default():
         for step, (inputs, labels) in enumerate(problem.batches(kind)):
             if step == problem.SAVE_AFTER:
                 saver.save(session, path, write_meta_graph=False)
-                saved = problem.layer_weights(model)
+                saved, state = problem.layer_weights(model), session.run(slots)
             run(inputs, labels)
         final = problem.layer_weights(model)
     arrays = {"saved_%d" % i: value for i, value in enumerate(saved)}
+    arrays.update(("state_%d" % i, value) for i, value in enumerate(state))
     arrays.update(("final_%d" % i, value) for i, value in enumerate(final))
     return arrays
 
 
 def go_on(case, path, options):
-    """Restore, train the last 10 steps; the values at the end.
+    """Restore, train the last 10 steps; what was loaded, and the values at the end.
 
     Arguments:
         options: the optimizer's arguments that the migration reported.
     """
-    session, model, run, saver, kind = build(case, options)
+    session, model, run, saver, kind, slots = build(case, options)
     with session.as_default():
         saver.restore(session, path)
+        state = session.run(slots)
         for step, (inputs, labels) in enumerate(problem.batches(kind)):
             if step >= problem.SAVE_AFTER:
                 run(inputs, labels)
-        return problem.layer_weights(model)
+        return state, problem.layer_weights(model)
 
 
 def build(case, options=None):
-    """Session, model, a function that trains on a batch, and a Saver."""
+    """Session, model, a function that trains on a batch, a Saver, kind, slots."""
     import tensorflow as tf
 
     class_name, arguments, kind = problem.CASES[case]
@@ -89,4 +91,4 @@ def build(case, options=None):
 
     values = [np.asarray(value) for value in problem.layer_weights(model)]
     assert values
-    return session, model, run, saver, kind
+    return session, model, run, saver, kind, optimizer.variables()

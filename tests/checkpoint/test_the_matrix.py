@@ -1,0 +1,54 @@
+"""What tests/eras/matrix.py says of a cell: that it would notice a loader that loses state."""
+
+import os
+import sys
+
+import numpy as np
+import pytest
+
+ERAS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "eras")
+
+
+@pytest.fixture()
+def cell(monkeypatch, tmp_path):
+    """A cell of which the report says that it is inexact, and what its loader found."""
+    monkeypatch.setattr(sys, "path", [ERAS, *sys.path])
+    import matrix
+
+    made = matrix.Cell("keras-2.3", "nadam", "keras-3", str(tmp_path))
+    made.report = {"fields": [{"field": "m_schedule", "status": "lost"}]}
+    recorded = np.load(made.recorded)
+    found = {name.replace("state", "loaded"): recorded[name] for name in recorded.files}
+    return made, found
+
+
+def judge(cell, found, **more):
+    np.savez(cell.output, **dict(dict(found, warnings=np.array([])), **more))
+    cell.compare()
+    return cell.is_as_said()
+
+
+def test_a_cell_that_has_its_slots_is_as_said_though_its_training_differs(cell):
+    cell, found = cell
+    assert judge(cell, found, final_0=found["final_0"] + 1e-3)
+
+
+def test_a_zeroed_slot_is_noticed_in_a_cell_that_is_reported_as_inexact(cell):
+    cell, found = cell
+    found["loaded_6"] = np.zeros_like(found["loaded_6"])
+    assert not judge(cell, found)
+    assert "lost slots" in cell.problem
+
+
+def test_state_that_was_not_loaded_at_all_is_noticed_without_any_warning(cell):
+    cell, found = cell
+    assert not judge(cell, {n: v for n, v in found.items() if not n.startswith("loaded")})
+
+
+def test_a_rescaled_velocity_counts_as_the_same_slot_but_another_direction_does_not(cell):
+    import matrix
+
+    velocity = np.array([[1.0, -2.0], [0.5, 3.0]])
+    assert matrix.same_slot(velocity, -20 * velocity, rescaled=True)
+    assert not matrix.same_slot(velocity, -20 * velocity, rescaled=False)
+    assert not matrix.same_slot(velocity, velocity.T, rescaled=True)
