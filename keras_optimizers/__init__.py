@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from keras_optimizers.adam import Adam
     from keras_optimizers.adamax import Adamax
     from keras_optimizers.base import Optimizer
-    from keras_optimizers.hosts import install, uninstall
+    from keras_optimizers.hosts import install, uninstall, use_host
     from keras_optimizers.nadam import Nadam
     from keras_optimizers.registry import deserialize, get, serialize
     from keras_optimizers.rmsprop import RMSprop
@@ -58,6 +58,7 @@ __all__ = [
     "serialize",
     "sgd",
     "uninstall",
+    "use_host",
 ]
 
 # Which module defines a name. The aliases are named as the modules are.
@@ -76,6 +77,7 @@ _MODULES = {
     "serialize": "registry",
     "install": "hosts",
     "uninstall": "hosts",
+    "use_host": "hosts",
 }
 _ALIASES = {
     "sgd": "SGD",

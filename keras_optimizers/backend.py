@@ -1,11 +1,10 @@
-"""The only door to TensorFlow's sessions and variables, and to the host Keras.
+"""The only door to TensorFlow's variables, devices and private corners.
 
 Everything here works in graph mode. Nothing here knows an update rule.
 """
 
-from typing import Any, Dict, List, Sequence
+from typing import Any, List, Sequence
 
-import numpy as np
 import tensorflow.compat.v1 as tf
 
 # Private: tf.keras.Model.compile accepts only subclasses of these classes, and 1.15's public
@@ -27,8 +26,8 @@ Tensor = Any
 Variable = Any
 Session = Any
 
-floatx = tf.keras.backend.floatx
-epsilon = tf.keras.backend.epsilon
+# Private: `get_session` without the initialization, which a finalized graph cannot have.
+session_without_initialization = _host_backend._get_session
 
 # Private: makes the host initialize the variables of a wrapped tf.train optimizer.
 track_tf_optimizer = _host_backend.track_tf_optimizer
@@ -64,10 +63,17 @@ def variable(value: Any, dtype: Any, name: Any = None) -> Variable:
     return created
 
 
-def zeros(shape: Sequence[int], dtype: Any, beside: Variable) -> Variable:
+def zeros(shape: Sequence[int], dtype: Any, beside: Variable, name: Any = None) -> Variable:
     """A variable of zeros on the device of the variable `beside`."""
     with tf.init_scope(), colocated_with(beside):
-        return variable(tf.zeros(shape, dtype), dtype)
+        # Both are named: Keras 2.3 does so, which gives its variables the name with `_1`.
+        return variable(tf.zeros(shape, dtype, name), dtype, name)
+
+
+def is_of_tf_keras(created: Variable) -> bool:
+    """Whether `tf.keras` made a variable and initializes it."""
+    graphs = _host_backend._GRAPH_VARIABLES  # private: the variables that its sessions initialize
+    return any(one is created for one in graphs.get(created.graph, ()))
 
 
 def colocated_with(variable_or_tensor: Any) -> Any:
@@ -106,77 +112,3 @@ def static_shape(value: Variable) -> List[int]:
             f"parameter {value.name}. Give the variable a full shape when it is created."
         )
     return value.shape.as_list()
-
-
-def session(variables: Sequence[Variable]) -> Session:
-    """The backend session for `variables`: the default session, else Keras's own.
-
-    The host initializes variables that have no value yet, unless the graph is finalized
-    (then whoever finalized it has initialized them).
-
-    Raises:
-        ValueError: If that session runs another graph than the one that holds `variables`.
-    """
-    graph = variables[0].graph
-    with graph.as_default():
-        if graph.finalized:
-            # Private: the public get_session adds is-initialized ops, impossible here.
-            chosen = _host_backend._get_session(variables)
-        else:
-            if tf.get_default_session() not in (None, _matching(graph)):
-                _refuse_session(variables[0])
-            chosen = tf.keras.backend.get_session(variables)
-    if chosen.graph is not graph:
-        _refuse_session(variables[0])
-    return chosen
-
-
-def _matching(graph: Any) -> Any:
-    """The default session if it runs `graph`, else None."""
-    default = tf.get_default_session()
-    return default if default is not None and default.graph is graph else None
-
-
-def _refuse_session(example: Variable) -> None:
-    raise ValueError(
-        f"The variable {example.name} is in another graph than the current session's. Use a "
-        "session of the graph in which the optimizer was built: `with session.as_default():`, "
-        "or `tf.keras.backend.set_session(session)`."
-    )
-
-
-def get_values(variables: Sequence[Variable]) -> List[np.ndarray]:
-    """The values of `variables`, read in one run; adds no op to the graph."""
-    return session(variables).run(list(variables)) if variables else []
-
-
-def set_values(variables: Sequence[Variable], values: Sequence[np.ndarray]) -> None:
-    """Write `values` in one run; adds no op to the graph.
-
-    A variable's initializer is an assignment that exists already: fed with another value in
-    place of the initial one it writes that value, even in a finalized graph.
-    """
-    pending = list(zip(variables, values))
-    while pending:
-        feeds: Dict[Any, np.ndarray] = {}
-        initializers, later = [], []
-        for target, value in pending:
-            initial_value = target.initializer.inputs[1]
-            key = initial_value.name
-            if key in feeds:  # two variables share one initial value: a second run
-                later.append((target, value))
-                continue
-            feeds[key] = value
-            initializers.append(target.initializer)
-        session(variables).run(initializers, feed_dict=feeds)
-        pending = later
-
-
-def scalar_values(hyperparameters: Sequence[Any]) -> List[float]:
-    """Hyperparameters (variables, tensors or plain numbers) as Python floats, read in one run."""
-    symbolic = [value for value in hyperparameters if tf.is_tensor(value) or is_variable(value)]
-    read = iter(get_values(symbolic))
-    return [
-        float(next(read)) if any(value is one for one in symbolic) else float(value)
-        for value in hyperparameters
-    ]

@@ -6,7 +6,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from keras_optimizers import backend, gradients, kernels
+from keras_optimizers import backend, gradients, host, kernels
 from keras_optimizers.backend import Tensor, Variable
 from keras_optimizers.step import Step
 from keras_optimizers.updates import BuildUpdates
@@ -27,10 +27,11 @@ class Optimizer(backend.HostOptimizer):
     for the original may instead override `get_updates`, as there.
 
     The host's class of the same name is inherited from in name alone, because
-    `tf.keras.Model.compile` accepts nothing else.
+    `tf.keras.Model.compile` accepts nothing else. `use_host` adds standalone Keras's class.
 
     Arguments:
-        clipnorm: float >= 0. Bounds the L2 norm of each gradient by itself.
+        clipnorm: float >= 0. Bounds the L2 norm of each gradient by itself; for standalone Keras,
+            as there, of all together.
         clipvalue: float >= 0. Bounds the absolute value of each element of each gradient.
         fused: bool. Use TensorFlow's fused kernels also where they round differently: parameters
             are within a few units in the last place of the default's after a step, and slots
@@ -50,10 +51,18 @@ class Optimizer(backend.HostOptimizer):
     slot_roles = ()  # type: Tuple[str, ...]
     # Names of the scalars that `weights` begins with.
     weight_scalars = ("iterations",)  # type: Tuple[str, ...]
+    # The Keras for which it was made.
+    _host = host.TF_KERAS
 
     def __init__(self, **kwargs):
         # type: (**Any) -> None
         backend.require_graph_mode()
+        self._host = host.current()
+        if self._host.counts_first and "iterations" not in self.weight_scalars:
+            self.weight_scalars = ("iterations",) + self.weight_scalars
+        self._renamed = {
+            name: kwargs.pop(own) for name, own in self._host.renamed.items() if own in kwargs
+        }
         self.fused = _check_fused(kwargs.pop("fused", False))
         # Attributes only when set: hosts ask `hasattr(optimizer, "clipnorm")`.
         self.__dict__.update(gradients.check_clipping(kwargs))
@@ -127,12 +136,42 @@ class Optimizer(backend.HostOptimizer):
             ValueError: If a parameter has no gradient (the text names it).
         """
         found = gradients.gradients_of(loss, list(params))
-        return gradients.clip(found, self._clipping())
+        return gradients.clip(found, self._host.clipping(self._clipping()))
 
     def _clipping(self) -> Dict[str, Any]:
         """The clipping options that are set; callers may have set them as attributes."""
         options = {name: getattr(self, name, None) for name in gradients.CLIPPING}
         return {name: value for name, value in options.items() if value is not None}
+
+    @property
+    def lr(self):
+        # type: () -> Any
+        """The learning rate: a variable. Missing where an optimizer has none."""
+        # A property, because Keras 2.3's base class has one, which cannot be set.
+        if "lr" not in self.__dict__:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute 'lr'")
+        return self.__dict__["lr"]
+
+    @lr.setter
+    def lr(self, value):
+        # type: (Any) -> None
+        self.__dict__["lr"] = value
+
+    @property
+    def learning_rate(self):
+        # type: () -> Any
+        """Keras 2.3's name of `lr`."""
+        return self.lr
+
+    @learning_rate.setter
+    def learning_rate(self, value):
+        # type: (Any) -> None
+        self.lr = value
+
+    def __repr__(self) -> str:
+        # `compile` of another Keras shows it when it refuses the optimizer.
+        made_for = f"{type(self).__name__} of keras_optimizers, made for {self._host.name}"
+        return f"<{made_for}; for another Keras: keras_optimizers.use_host(keras)>"
 
     def get_updates(self, loss, params):
         # type: (Tensor, Sequence[Variable]) -> List[Any]
@@ -159,12 +198,13 @@ class Optimizer(backend.HostOptimizer):
             )
         backend.require_graph_mode()
         params = gradients.check_parameters(params)
+        self._host.check_parameters(params)
         shapes = [backend.static_shape(parameter) for parameter in params]
         found = [
             gradient if _stays_sparse(gradient, parameter) else kernels.dense(gradient, parameter)
             for gradient, parameter in zip(self.get_gradients(loss, params), params)
         ]
-        step = Step(self, tf.as_dtype(backend.floatx()))
+        step = Step(self, tf.as_dtype(self._host.floatx()))
         coefficients = self._coefficients_by_dtype(step, params)
         weights, slots = self._create_slots(params, shapes)
         # Nothing is written before the loss and all gradients have read what they need.
@@ -213,8 +253,13 @@ class Optimizer(backend.HostOptimizer):
         # Role by role, as in `weights`: the variables' names count up in this order.
         by_role = {
             role: [
-                backend.zeros(self.slot_shape(role, shape), parameter.dtype.base_dtype, parameter)
-                for parameter, shape in zip(params, shapes)
+                backend.zeros(
+                    self.slot_shape(role, shape),
+                    parameter.dtype.base_dtype,
+                    parameter,
+                    self._host.slot_name(role, index),
+                )
+                for index, (parameter, shape) in enumerate(zip(params, shapes))
             ]
             for role in self.slot_roles
         }
@@ -246,7 +291,7 @@ class Optimizer(backend.HostOptimizer):
     def get_weights(self):
         # type: () -> List[np.ndarray]
         """The values of `weights`, read in one run of the backend session."""
-        return backend.get_values(self.weights)
+        return self._host.get_values(self.weights)
 
     def set_weights(self, weights):
         # type: (Sequence[Any]) -> None
@@ -266,7 +311,9 @@ class Optimizer(backend.HostOptimizer):
         left_out = backend.is_variable(iterations) and not any(v is iterations for v in variables)
         if left_out and variables and len(values) == len(variables) + 1:  # as in Keras 2.3
             variables.insert(0, iterations)
-        backend.set_values(variables, check_weights(variables, values))
+        if self._host.counts_first and variables and len(values) == len(variables) - 1:
+            values.insert(0, 0)  # of Keras 2.2, where this class left it out
+        self._host.set_values(variables, check_weights(variables, values))
 
     # Configuration.
 
@@ -291,7 +338,7 @@ class Optimizer(backend.HostOptimizer):
             TypeError, ValueError: If a value is no number. Nothing has been set then.
         """
         if "epsilon" in values and values["epsilon"] is None:
-            values["epsilon"] = backend.epsilon()
+            values["epsilon"] = self._host.epsilon()
         for name, value in values.items():
             _check_hyperparameter(type(self).__name__, name, value)
         self.__dict__.update(values)
@@ -302,19 +349,22 @@ class Optimizer(backend.HostOptimizer):
         Raises:
             TypeError, ValueError: If a value is no number. Nothing has been created then.
         """
+        initial_values.update(self._renamed)
         for name, value in initial_values.items():
             _check_hyperparameter(type(self).__name__, name, value)
         with tf.name_scope(type(self).__name__):
             for name, value in initial_values.items():
-                dtype = tf.int64 if name == "iterations" else backend.floatx()
-                setattr(self, name, backend.variable(value, dtype, name))
+                dtype = tf.int64 if name == "iterations" else self._host.floatx()
+                own_name = self._host.renamed.get(name, name)
+                setattr(self, name, backend.variable(value, dtype, own_name))
 
     def _config(self, *names: str, **values: Any) -> Dict[str, Any]:
         """The config of the base class, the current values of the scalars `names`, and `values`."""
         config = Optimizer.get_config(self)
-        config.update(zip(names, backend.scalar_values([getattr(self, name) for name in names])))
+        variables = [getattr(self, name) for name in names]
+        config.update(zip(names, self._host.scalar_values(variables)))
         config.update(values)
-        return config
+        return self._host.to_config(config)
 
 
 def _check_fused(value: Any) -> bool:
@@ -359,5 +409,6 @@ def _check_hyperparameter(owner: str, name: str, value: Any) -> None:
     if np.ndim(value) or np.asarray(value).dtype.kind not in "biuf":
         kind = type(value).__name__
         raise TypeError(
-            f"Expected {backend.floatx()}, got {value!r} of type {kind!r} instead. {explanation}"
+            f"Expected {host.current().floatx()}, got {value!r} of type {kind!r} instead. "
+            f"{explanation}"
         )

@@ -2,12 +2,21 @@
 
 import importlib
 from types import ModuleType
-from typing import Any, Dict, List, Tuple
+from typing import Any, Callable, Dict, List, Tuple
 
 import tensorflow.compat.v1 as tf
 
 from keras_optimizers import registry
 from keras_optimizers.base import Optimizer
+from keras_optimizers.host import (
+    TF_KERAS,
+    Host,
+    StandaloneKeras,
+    StandaloneKeras23,
+    choose,
+    current,
+)
+from keras_optimizers.tf_optimizer import TFOptimizer
 
 # The modules in which TensorFlow 1.15 keeps its optimizers:
 _TF_KERAS_MODULES = (
@@ -18,21 +27,26 @@ _TF_KERAS_MODULES = (
     "tensorflow.keras.optimizers",
 )
 
+# Releases of standalone Keras, by the first two numbers of their version.
+_STANDALONE = {"2.2": StandaloneKeras, "2.3": StandaloneKeras23}
+_SUPPORTED = "`tf.keras` of TensorFlow 1.15, and standalone Keras 2.2 and 2.3 (`import keras`)"
+
 # Names now held by ours: (module, name, original), in the order they were replaced.
 _replaced: List[Tuple[ModuleType, str, Any]] = []
+# The host into which they are installed, and the one that was current before.
+_installed_hosts: List[Tuple[Any, Host]] = []
 
 
 class Installation:
-    """What `install` returns: `uninstall()` it, or use it as a context manager."""
+    """What `install` and `use_host` return: `uninstall()` it, or use it as a context manager."""
 
-    def __init__(self, owner: bool) -> None:
-        self._owner = owner
+    def __init__(self, undo: Callable[[], Any]) -> None:
+        self._undo = undo
 
     def uninstall(self) -> None:
-        """Restore every name that this installation replaced; harmless when repeated."""
-        if self._owner:
-            self._owner = False
-            uninstall()
+        """Restore everything that was changed; harmless when repeated."""
+        undo, self._undo = self._undo, _nothing
+        undo()
 
     def __enter__(self) -> "Installation":
         return self
@@ -41,44 +55,120 @@ class Installation:
         self.uninstall()
 
 
+def _nothing() -> None:
+    pass
+
+
+def use_host(host: Any) -> Installation:
+    """Make the optimizers from now on for the models of a host Keras.
+
+    `model.compile(keras_optimizers.Adam(...))` then works in that host: optimizers go by its
+    session, its precision, the names of its arguments and its meaning of `clipnorm`. Optimizers
+    that exist already stay with the host they were made for. Nothing in the host changes.
+
+    Arguments:
+        host: `tf.keras`, or the module of standalone Keras 2.2 or 2.3.
+
+    Returns:
+        A handle: the host before comes back with `uninstall()`, or at the end of a `with` block.
+
+    Raises:
+        ValueError: If `host` is no supported Keras, or does not run on TensorFlow.
+    """
+    before = choose(_host_of(host))
+    return Installation(lambda: choose(before))
+
+
 def install(host: Any = None) -> Installation:
     """Make a host Keras use our optimizers.
 
     While installed, `host.optimizers.*`, names in `compile`, configs in `load_model` and the
     estimators built from Keras models give our classes. Optimizers that exist already stay as
-    they are.
+    they are. What `use_host` does is done, too.
 
     Arguments:
-        host: the Keras to install into; `tf.keras`, which is the default.
+        host: the Keras to install into: `tf.keras`, which is the default, or the module of
+            standalone Keras 2.2 or 2.3.
 
     Returns:
-        A handle with `uninstall()`, also a context manager. If ours are installed already,
+        A handle with `uninstall()`, also a context manager. If ours are installed there already,
         nothing changes, and neither does uninstalling that second handle.
 
     Raises:
-        ValueError: If `host` is another Keras or no Keras at all.
+        ValueError: If `host` is no supported Keras, or ours are installed into another one.
     """
-    host = tf.keras if host is None else host
-    api = getattr(host, "optimizers", None)
-    if getattr(api, "__name__", "") not in (tf.keras.optimizers.__name__, *_TF_KERAS_MODULES):
-        raise ValueError(
-            f"Cannot install into {host!r}: the supported host is `tf.keras` of TensorFlow 1.15."
-        )
-    if _replaced:
-        return Installation(owner=False)
-    for module in [tf.keras.optimizers] + [importlib.import_module(m) for m in _TF_KERAS_MODULES]:
+    chosen = _host_of(tf.keras if host is None else host)
+    if _installed_hosts:
+        before = _installed_hosts[0][0]
+        if before.keras is not chosen.keras:
+            raise ValueError(
+                f"Cannot install into {chosen.name}: keras_optimizers is installed into "
+                f"{before.name}. Call `keras_optimizers.uninstall()` first."
+            )
+        return Installation(_nothing)
+    if chosen.keras is tf.keras:
+        modules = [importlib.import_module(name) for name in _TF_KERAS_MODULES]
+        modules.insert(0, tf.keras.optimizers)
+    else:
+        modules = [chosen.keras.optimizers]
+    _installed_hosts.append((chosen, choose(chosen)))
+    for module in modules:
         for name, replacement in _replacements().items():
             original = getattr(module, name, None)
             if original is not None and original is not replacement:
                 _replaced.append((module, name, original))
                 setattr(module, name, replacement)
-    return Installation(owner=True)
+    return Installation(uninstall)
 
 
 def uninstall() -> None:
     """Restore every name that `install` replaced, whoever called it; harmless when repeated."""
     while _replaced:
         setattr(*_replaced.pop())
+    while _installed_hosts:
+        choose(_installed_hosts.pop()[1])
+
+
+def _host_of(keras: Any) -> Host:
+    """The host that a module is.
+
+    Raises:
+        ValueError: If it is none.
+    """
+    for known in [current(), TF_KERAS] + [host for host, _ in _installed_hosts]:
+        if known.keras is keras:
+            return known
+    api = getattr(keras, "optimizers", None)
+    name = getattr(api, "__name__", "")
+    if name in (tf.keras.optimizers.__name__, *_TF_KERAS_MODULES):
+        return TF_KERAS
+    if name != "keras.optimizers":
+        raise ValueError(f"Cannot install into {keras!r}: the supported hosts are {_SUPPORTED}.")
+    version = keras.__version__
+    kind = _STANDALONE.get(".".join(version.split(".")[:2]))
+    if kind is None:
+        raise ValueError(
+            f"Cannot install into Keras {version}: the supported hosts are {_SUPPORTED}. "
+            "`pip install 'keras==2.3.1'` runs on TensorFlow 1.15."
+        )
+    engine = keras.backend.backend()
+    if engine != "tensorflow":
+        raise ValueError(
+            f"Cannot install into Keras {version} on {engine}: keras_optimizers builds TensorFlow "
+            "graphs. Set the environment variable KERAS_BACKEND=tensorflow."
+        )
+    _inherit_in_name(keras.optimizers)
+    return kind(keras)
+
+
+def _inherit_in_name(module: Any) -> None:
+    """Make our classes subclasses of another host's: its `compile` accepts nothing else.
+
+    They stay so: it does no harm, and optimizers that exist already must stay what they are.
+    """
+    for ours, its in ((Optimizer, module.Optimizer), (TFOptimizer, module.TFOptimizer)):
+        if not issubclass(ours, its):
+            ours.__bases__ += (its,)
 
 
 def _replacements() -> Dict[str, Any]:

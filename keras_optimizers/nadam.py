@@ -5,7 +5,6 @@ from typing import Any, Dict, List, Optional, Tuple
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from keras_optimizers import backend
 from keras_optimizers.backend import Tensor
 from keras_optimizers.base import Optimizer
 from keras_optimizers.expressions import sqrt, square
@@ -129,8 +128,8 @@ class Nadam(Optimizer):
 
     def _product_of_momenta(self, steps: int) -> np.ndarray:
         """`m_schedule` after `steps` steps, multiplied up as the steps themselves do."""
-        dtype = np.dtype(backend.floatx()).type
-        beta_1 = dtype(backend.scalar_values([self.beta_1])[0])
+        dtype = np.dtype(self._host.floatx()).type
+        beta_1 = dtype(self._host.scalar_values([self.beta_1])[0])
         decay, warming, half, one = (dtype(x) for x in (self.schedule_decay, _WARMING, 0.5, 1.0))
         product = one
         for number in range(1, steps + 1):

@@ -4,11 +4,12 @@ from typing import Any, Dict, Optional  # noqa: F401 (type comments)
 
 import tensorflow.compat.v1 as tf
 
-from keras_optimizers import backend
+from keras_optimizers import backend, host
 from keras_optimizers.adadelta import Adadelta
 from keras_optimizers.adagrad import Adagrad
 from keras_optimizers.adam import Adam
 from keras_optimizers.adamax import Adamax
+from keras_optimizers.base import Optimizer
 from keras_optimizers.nadam import Nadam
 from keras_optimizers.rmsprop import RMSprop
 from keras_optimizers.sgd import SGD
@@ -56,7 +57,7 @@ def deserialize(config, custom_objects=None):
             f"{error.args[0]}: an optimizer config is a dict of `class_name` and `config`, such as "
             f"{{'class_name': 'SGD', 'config': {{'lr': 0.01}}}}; received: {config!r}"
         ) from None
-    known = dict(tf.keras.utils.get_custom_objects())
+    known = dict(host.current().custom_objects())
     known.update(custom_objects or {})
     if class_name not in known and lower_name in OPTIMIZERS:
         class_name = lower_name
@@ -73,7 +74,7 @@ def deserialize(config, custom_objects=None):
     return tf.keras.utils.deserialize_keras_object(
         dict(config, class_name=class_name),
         module_objects=OPTIMIZERS,
-        custom_objects=custom_objects,
+        custom_objects=known,
         printable_module_name="optimizer",
     )
 
@@ -89,7 +90,7 @@ def get(identifier):
     Raises:
         ValueError: If `identifier` is none of these, or names no optimizer.
     """
-    if isinstance(identifier, (backend.HostOptimizer, backend.OptimizerV2)):
+    if isinstance(identifier, (host.current().optimizer_class, Optimizer, backend.OptimizerV2)):
         return identifier
     if isinstance(identifier, tf.train.Optimizer):
         return TFOptimizer(identifier)

@@ -5,7 +5,6 @@ from typing import Any, Dict, List, Optional, Tuple
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from keras_optimizers import backend
 from keras_optimizers.backend import Tensor
 from keras_optimizers.base import Optimizer
 from keras_optimizers.kernels import FusedStep
@@ -83,7 +82,7 @@ class SGD(Optimizer):
         """Without momentum no velocity is read: fused SGD and OptimizerV2 keep none."""
         if not self.slot_roles and len(weights) == 1 + len(self.trained):
             return weights[:1]
-        if len(weights) == 1 and backend.scalar_values([self.momentum])[0] == 0:
+        if len(weights) == 1 and self._host.scalar_values([self.momentum])[0] == 0:
             return weights + [np.zeros(slot.shape.as_list()) for slot in self.weights[1:]]
         return weights
 

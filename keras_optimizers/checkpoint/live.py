@@ -25,13 +25,11 @@ def capture(optimizer: Any) -> OptimizerState:
     Raises:
         ValueError: If it has no state yet, or is no optimizer of ours.
     """
-    from keras_optimizers import backend
-
     _check(optimizer)
     names = list(optimizer.weight_scalars)
     scalars = list(dict.fromkeys(["iterations", *names]))
     slots = optimizer.weights[len(names) :]
-    values = backend.get_values([getattr(optimizer, name) for name in scalars] + slots)
+    values = optimizer._host.get_values([getattr(optimizer, name) for name in scalars] + slots)
     by_name = dict(zip(scalars, values))
     parameters = [Parameter(name, tuple(shape), dtype) for name, shape, dtype in optimizer.trained]
     arrays = values[len(scalars) :]
@@ -43,7 +41,7 @@ def capture(optimizer: Any) -> OptimizerState:
             continue  # stand-ins
         held[role] = {parameter.name: value for parameter, value in zip(parameters, group)}
     iterations = int(by_name.pop("iterations"))
-    config = optimizer.get_config()
+    config = optimizer._host.from_config(optimizer.get_config())
     config.pop("fused", None)
     provenance = {"path": "a live optimizer", "format": LIVE.name, "producer": "keras_optimizers"}
     return OptimizerState(
@@ -100,7 +98,7 @@ def restore(optimizer: Any, state: OptimizerState, names: Optional[Sequence[str]
             variables.append(variable)
             values.append(value)
     dtypes = [variable.dtype.base_dtype.as_numpy_dtype for variable in variables]
-    backend.set_values(
+    optimizer._host.set_values(
         variables, [np.asarray(value, dtype) for value, dtype in zip(values, dtypes)]
     )
     return report
@@ -153,7 +151,7 @@ def _check_constants(optimizer: Any, state: OptimizerState, report: Report) -> N
     """What the graph holds as constants cannot be restored: it must be the same."""
     from keras_optimizers import backend
 
-    config = optimizer.get_config()
+    config = optimizer._host.from_config(optimizer.get_config())
     for name, value in state.hyperparameters.items():
         if backend.is_variable(getattr(optimizer, name, None)):
             continue
