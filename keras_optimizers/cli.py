@@ -1,6 +1,7 @@
 """The `keras-optimizers` command."""
 
 import argparse
+import importlib
 import os
 import runpy
 import sys
@@ -16,6 +17,7 @@ _EXAMPLES = """\
 examples:
   keras-optimizers run train.py
   keras-optimizers run train.py --epochs 5     what follows SCRIPT goes to the script
+  keras-optimizers run --host keras train.py   for scripts that `import keras`, 2.2 or 2.3
   keras-optimizers run --quiet train.py        without the line that says what is used
   python -m keras_optimizers run train.py      the same
 """
@@ -61,6 +63,12 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     run.add_argument("--quiet", action="store_true", help="do not say which optimizers are used")
+    run.add_argument(
+        "--host",
+        choices=("tf.keras", "keras"),
+        default="tf.keras",
+        help="the Keras that the script uses: tf.keras (the default), or standalone Keras",
+    )
     run.add_argument("script", metavar="SCRIPT", help="the Python file to run")
     run.add_argument(
         "arguments", metavar="ARGS", nargs=argparse.REMAINDER, help="arguments of the script"
@@ -146,6 +154,14 @@ def _run(options: argparse.Namespace) -> int:
         print(f"keras-optimizers: there is no script {script!r}", file=sys.stderr)
         return _BAD_USAGE
     _quiet_tensorflow()
+    try:
+        host = importlib.import_module("keras") if options.host == "keras" else None
+        installation = keras_optimizers.install(host)
+    except (ImportError, ValueError) as error:
+        print(f"keras-optimizers: {error}", file=sys.stderr)
+        if isinstance(error, ImportError):
+            print("Standalone Keras: python -m pip install 'keras==2.3.1'", file=sys.stderr)
+        return _BAD_USAGE
     if not options.quiet:
         version = keras_optimizers.__version__
         line = f"keras-optimizers {version}: {script} gets the original optimizers"
@@ -154,7 +170,7 @@ def _run(options: argparse.Namespace) -> int:
     sys.argv = [script] + options.arguments
     sys.path[0:1] = [os.path.dirname(os.path.abspath(script))]
     try:
-        with keras_optimizers.install():
+        with installation:
             runpy.run_path(script, run_name="__main__")
     finally:
         sys.argv, sys.path[:] = arguments, path

@@ -136,9 +136,9 @@ def _clip_global_norm(gradients: List[Tensor], norm: float) -> List[Tensor]:
     values: List[Tensor] = [getattr(gradient, "values", gradient) for gradient in gradients]
     widest = max((value.dtype for value in values), key=lambda dtype: dtype.size)
     squares = [tf.cast(tf.reduce_sum(tf.square(value)), widest) for value in values]
-    # One after the other, as Keras 2 does: TensorFlow's graph optimizer puts a chain of additions
-    # in another order, with other bits.
-    global_norm = tf.sqrt(tf.cumsum(tf.stack(squares))[-1])
+    # The very ops of Keras 2: TensorFlow's graph optimizer may put a chain of additions in another
+    # order, with other bits, and then has to do the same to both.
+    global_norm = tf.sqrt(tf.clip_by_value(sum(squares), 0.0, np.inf))
     # A factor of exactly one leaves every bit of a gradient that needs no clipping.
     factor = tf.where(global_norm >= norm, norm / global_norm, tf.ones_like(global_norm))
     return [tf.math.scalar_mul(tf.cast(factor, gradient.dtype), gradient) for gradient in gradients]

@@ -1,5 +1,6 @@
 """The `keras-optimizers` command, as a process of its own."""
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -98,3 +99,20 @@ def test_help_has_an_example():
         status, output, _ = run(*MODULE, *arguments)
         assert status == 0 and "keras-optimizers run train.py" in output
     assert run(*MODULE, "--version")[1].strip() == keras_optimizers.__version__
+
+
+KERAS_SCRIPT = """
+    import keras
+    model = keras.models.Sequential([keras.layers.Dense(1, input_shape=(2,))])
+    model.compile("adam", "mse")
+    print(type(model.optimizer).__module__)
+"""
+
+
+@pytest.mark.slow
+def test_run_with_standalone_keras_as_the_host_or_what_to_install(script):
+    status, output, errors = run(COMMAND, "run", "--host", "keras", script(KERAS_SCRIPT))
+    if importlib.util.find_spec("keras") is None:
+        assert status == 2 and "pip install 'keras==2.3.1'" in errors and "Traceback" not in errors
+    else:
+        assert (status, output) == (0, "keras_optimizers.adam\n"), errors
