@@ -91,4 +91,8 @@ def build(case, options=None):
 
     values = [np.asarray(value) for value in problem.layer_weights(model)]
     assert values
-    return session, model, run, saver, kind, optimizer.variables()
+    names = optimizer.get_slot_names()
+    if class_name == "RMSprop":
+        names.remove("momentum")  # nothing reads it without momentum, and Keras has no such slot
+    slots = [optimizer.get_slot(v, name) for name in names for v in model.trainable_weights]
+    return session, model, run, saver, kind, slots
