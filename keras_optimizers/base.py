@@ -6,7 +6,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from keras_optimizers import backend, gradients, host, kernels
+from keras_optimizers import aggregation, backend, gradients, host, kernels
 from keras_optimizers.backend import Tensor, Variable
 from keras_optimizers.step import Step
 from keras_optimizers.updates import BuildUpdates
@@ -135,7 +135,8 @@ class Optimizer(backend.HostOptimizer):
         Raises:
             ValueError: If a parameter has no gradient (the text names it).
         """
-        found = gradients.gradients_of(loss, list(params))
+        single = backend.is_variable(params)  # as the callback TensorBoard passes it
+        found = gradients.gradients_of(loss, [params] if single else list(params))
         return gradients.clip(found, self._host.clipping(self._clipping()))
 
     def _clipping(self) -> Dict[str, Any]:
@@ -211,12 +212,17 @@ class Optimizer(backend.HostOptimizer):
         checks = [value for own in coefficients.values() for value in _operations(own)]
         with tf.control_dependencies(_tensors([loss, found]) + checks):
             everything_read = tf.group(name="everything_read")
-        with tf.control_dependencies([everything_read]):
+
+        def write():
+            # type: () -> List[Any]
             build = BuildUpdates(self, params, found, slots, coefficients)
             writes, to_assign = build.writes, build.to_assign
             with tf.control_dependencies(writes if to_assign else []):
-                updates = self._write_scalars(step, coefficients) + kernels.assign_all(to_assign)
-            updates += writes
+                scalars = self._write_scalars(step, coefficients)
+                return scalars + kernels.assign_all(to_assign) + writes
+
+        with tf.control_dependencies([everything_read]):
+            updates = aggregation.when_complete(self, write)
         self.weights, self.updates = weights, updates
         self.trained = [
             (parameter.op.name, tuple(shape), parameter.dtype.base_dtype.name)
