@@ -26,7 +26,9 @@ Tensor = Any
 Variable = Any
 Session = Any
 
-# Private: `get_session` without the initialization, which a finalized graph cannot have.
+# Private: the public one says that it is deprecated.
+session_with_initialization = _host_backend.get_session
+# Private: a finalized graph can have no initialization.
 session_without_initialization = _host_backend._get_session
 
 # Private: makes the host initialize the variables of a wrapped tf.train optimizer.

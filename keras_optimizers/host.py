@@ -115,7 +115,7 @@ class Host:
         return chosen
 
     def _session(self, variables: Sequence[Variable]) -> Session:
-        return self.keras.backend.get_session(variables)
+        return backend.session_with_initialization(variables)
 
     def _session_as_it_is(self, variables: Sequence[Variable]) -> Any:
         return backend.session_without_initialization(variables)
