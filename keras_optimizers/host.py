@@ -17,6 +17,7 @@ class Host:
 
     Attributes:
         name: what error messages call it.
+        module_name: how scripts import it.
         keras: the module.
         optimizer_class: the only class, with its subclasses, that its `compile` accepts.
         renamed: its names of arguments, by r1.10's.
@@ -25,7 +26,7 @@ class Host:
         slot_names: its names of slots, by role.
     """
 
-    name = "tf.keras"
+    name = module_name = "tf.keras"
     renamed: Dict[str, str] = {}
     clips_together = False
     counts_first = False
@@ -108,10 +109,10 @@ class Host:
             else:
                 default = tf.get_default_session()
                 if default is not None and default.graph is not graph:
-                    _refuse_session(variables[0])
+                    self._refuse_session(variables[0])
                 chosen = self._session(variables)
         if chosen is None or chosen.graph is not graph:
-            _refuse_session(variables[0])
+            self._refuse_session(variables[0])
         return chosen
 
     def _session(self, variables: Sequence[Variable]) -> Session:
@@ -119,6 +120,13 @@ class Host:
 
     def _session_as_it_is(self, variables: Sequence[Variable]) -> Any:
         return backend.session_without_initialization(variables)
+
+    def _refuse_session(self, example: Variable) -> None:
+        raise ValueError(
+            f"The variable {example.name} is in another graph than the current session's. Use a "
+            "session of the graph in which the optimizer was built: `with session.as_default():`, "
+            f"or `{self.module_name}.backend.set_session(session)`."
+        )
 
     def get_values(self, variables: Sequence[Variable]) -> List[np.ndarray]:
         """The values of `variables`, read in one run; adds no op to the graph."""
@@ -160,17 +168,10 @@ def _is_of_standalone_keras(parameter: Variable) -> bool:
     return hasattr(parameter, "_uses_learning_phase")
 
 
-def _refuse_session(example: Variable) -> None:
-    raise ValueError(
-        f"The variable {example.name} is in another graph than the current session's. Use a "
-        "session of the graph in which the optimizer was built: `with session.as_default():`, "
-        "or `tf.keras.backend.set_session(session)`."
-    )
-
-
 class StandaloneKeras(Host):
     """Keras 2.2: the package `keras`, which keeps a session of its own."""
 
+    module_name = "keras"
     clips_together = True
 
     def __init__(self, keras: Any) -> None:

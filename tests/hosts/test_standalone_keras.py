@@ -268,6 +268,15 @@ def test_an_optimizer_of_another_host_is_refused_with_the_remedy():
         other._make_train_function()
 
 
+def test_an_optimizer_of_another_graph_than_the_session_s_is_refused_with_the_remedy():
+    with keras_optimizers.use_host(keras):
+        optimizer = keras_optimizers.Adam()
+    refused = pytest.raises(ValueError, match=r"another graph.*[ `]keras\.backend\.set_session")
+    with tf.Graph().as_default(), tf.Session().as_default(), refused:
+        optimizer.get_config()
+    assert optimizer.get_config()["beta_1"] == np.float32(0.9)
+
+
 def test_two_installations_at_once_are_refused():
     with keras_optimizers.install(keras):
         with pytest.raises(ValueError, match=r"uninstall\(\)"):
