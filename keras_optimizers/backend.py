@@ -3,7 +3,8 @@
 Everything here works in graph mode. Nothing here knows an update rule.
 """
 
-from typing import Any, List, Sequence
+import contextlib
+from typing import Any, List, Optional, Sequence, Tuple
 
 import tensorflow.compat.v1 as tf
 
@@ -81,6 +82,19 @@ def is_of_tf_keras(created: Variable) -> bool:
 def colocated_with(variable_or_tensor: Any) -> Any:
     """Context in which new ops go to the device of `variable_or_tensor`."""
     return tf.get_default_graph().colocate_with(variable_or_tensor.op, ignore_existing=True)
+
+
+def task_of(placed: Any) -> Optional[Tuple[str, int, int]]:
+    """Job, replica and task of a variable or tensor; None where its device names none."""
+    device = tf.DeviceSpec.from_string(getattr(placed, "device", None) or "")
+    if device.job is None and device.task is None:
+        return None
+    return device.job or "localhost", device.replica or 0, device.task or 0
+
+
+def on_the_task_of(placed: Any) -> Any:
+    """Context in which new ops go to the task of `placed`, if it names one."""
+    return colocated_with(placed) if task_of(placed) is not None else contextlib.ExitStack()
 
 
 def may_be_on_gpu(placed: Variable) -> bool:

@@ -9,6 +9,7 @@ import tensorflow.compat.v1 as tf
 from keras_optimizers import aggregation, backend, gradients, host, kernels
 from keras_optimizers.backend import Tensor, Variable
 from keras_optimizers.step import Step
+from keras_optimizers.transport import Transport
 from keras_optimizers.updates import BuildUpdates
 from keras_optimizers.weights import check_weights
 
@@ -206,7 +207,8 @@ class Optimizer(backend.HostOptimizer):
             for gradient, parameter in zip(self.get_gradients(loss, params), params)
         ]
         step = Step(self, tf.as_dtype(self._host.floatx()))
-        coefficients = self._coefficients_by_dtype(step, params)
+        with backend.on_the_task_of(self.iterations):
+            coefficients = self._coefficients_by_dtype(step, params)
         weights, slots = self._create_slots(params, shapes)
         # Nothing is written before the loss and all gradients have read what they need.
         checks = [value for own in coefficients.values() for value in _operations(own)]
@@ -215,7 +217,8 @@ class Optimizer(backend.HostOptimizer):
 
         def write():
             # type: () -> List[Any]
-            build = BuildUpdates(self, params, found, slots, coefficients)
+            transport = Transport(coefficients, self.iterations)
+            build = BuildUpdates(self, params, found, slots, transport)
             writes, to_assign = build.writes, build.to_assign
             with tf.control_dependencies(writes if to_assign else []):
                 scalars = self._write_scalars(step, coefficients)
@@ -282,12 +285,13 @@ class Optimizer(backend.HostOptimizer):
         self, step: Step, coefficients: Dict[tf.DType, SimpleNamespace]
     ) -> List[tf.Operation]:
         """Assignments of `iterations` and the optimizer's own scalars, after all who read them."""
-        new_values = {"iterations": step.next_iterations}
-        new_values.update(self.scalar_updates(coefficients[step.dtype]))
+        with backend.on_the_task_of(self.iterations):
+            new_values = {"iterations": step.next_iterations}
+            new_values.update(self.scalar_updates(coefficients[step.dtype]))
         readers = step.values
         for computed in coefficients.values():
             readers += [value for value in vars(computed).values() if tf.is_tensor(value)]
-        with tf.control_dependencies(readers):
+        with tf.control_dependencies(readers), backend.on_the_task_of(self.iterations):
             return kernels.assign_all(
                 [(getattr(self, name), value) for name, value in new_values.items()]
             )
@@ -359,10 +363,14 @@ class Optimizer(backend.HostOptimizer):
         for name, value in initial_values.items():
             _check_hyperparameter(type(self).__name__, name, value)
         with tf.name_scope(type(self).__name__):
+            created = None  # type: Any
             for name, value in initial_values.items():
                 dtype = tf.int64 if name == "iterations" else self._host.floatx()
                 own_name = self._host.renamed.get(name, name)
-                setattr(self, name, backend.variable(value, dtype, own_name))
+                # All on one parameter server: what is computed of them needs not travel first.
+                with backend.on_the_task_of(created):
+                    created = backend.variable(value, dtype, own_name)
+                setattr(self, name, created)
 
     def _config(self, *names: str, **values: Any) -> Dict[str, Any]:
         """The config of the base class, the current values of the scalars `names`, and `values`."""

@@ -11,6 +11,7 @@ from keras_optimizers.dense import DenseUpdate
 from keras_optimizers.expressions import Expression, wrapped
 from keras_optimizers.sparse import SparseUpdate
 from keras_optimizers.stacked import NotElementwise, StackedUpdate, stacks
+from keras_optimizers.transport import Transport
 
 Formulas = Tuple[Expression, Dict[str, Expression]]
 
@@ -23,7 +24,7 @@ class BuildUpdates:
         parameters: the variables.
         gradients: a tensor or `IndexedSlices` each.
         slots: a dict by role each.
-        coefficients: `step_coefficients` as attributes, by dtype.
+        transport: gives each parameter its coefficients.
 
     Attributes:
         writes: the ops that write.
@@ -36,11 +37,11 @@ class BuildUpdates:
         parameters: Sequence[Variable],
         gradients: Sequence[Any],
         slots: Sequence[Dict[str, Variable]],
-        coefficients: Dict[tf.DType, SimpleNamespace],
+        transport: Transport,
     ) -> None:
         self._optimizer = optimizer
         self._parameters, self._gradients, self._slots = parameters, gradients, slots
-        self._coefficients = coefficients
+        self._transport = transport
         self._constants = kernels.Constants()
         self.writes: List[tf.Operation] = []
         self.to_assign: List[Tuple[Variable, Tensor]] = []
@@ -52,7 +53,7 @@ class BuildUpdates:
             self._alone(index)
 
     def _coefficients_of(self, index: int) -> SimpleNamespace:
-        return self._coefficients[self._parameters[index].dtype.base_dtype]
+        return self._transport.to(self._parameters[index])
 
     def _formulas(self, update: Any, index: int) -> Formulas:
         """What the rule makes of the expressions of `update`."""
