@@ -1,0 +1,206 @@
+"""Train on digits with two parameter servers and two workers, all processes on this machine.
+
+    python examples/parameter_servers.py                   # asynchronous, Adam
+    python examples/parameter_servers.py --synchronous     # SyncReplicasOptimizer, in TFOptimizer
+    python examples/parameter_servers.py --kill-a-worker   # the chief dies, and goes on
+
+On real machines each runs this script's `--job` and `--task` with the addresses of all.
+"""
+
+import argparse
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+JOBS = {"ps": 2, "worker": 2}
+BATCH = 50
+
+
+def build(options, cluster):
+    """The graph of a worker: (inputs, labels, loss, accuracy, step, hooks)."""
+    import tensorflow.compat.v1 as tf
+
+    import keras_optimizers
+
+    worker = "/job:worker/task:%d" % options.task
+    with tf.device(tf.train.replica_device_setter(worker_device=worker, cluster=cluster)):
+        inputs, labels = tf.placeholder(tf.float32, (None, 64)), tf.placeholder(tf.int32, (None,))
+        random = tf.random_normal_initializer(stddev=0.1, seed=1)
+        hidden = tf.layers.dense(inputs, 64, tf.nn.relu, kernel_initializer=random)
+        logits = tf.layers.dense(hidden, 10, kernel_initializer=random)
+        loss = tf.losses.sparse_softmax_cross_entropy(labels, logits)
+        right = tf.equal(tf.argmax(logits, 1, output_type=tf.int32), labels)
+        accuracy = tf.reduce_mean(tf.cast(right, tf.float32))
+        global_step = tf.train.get_or_create_global_step()
+        hooks = [tf.train.StopAtStepHook(last_step=options.steps)]
+        if options.synchronous:
+            workers = JOBS["worker"]
+            together = tf.train.SyncReplicasOptimizer(
+                tf.train.AdamOptimizer(0.003), workers, total_num_replicas=workers
+            )
+            optimizer = keras_optimizers.TFOptimizer(together, iterations=global_step)
+        else:
+            optimizer = keras_optimizers.Adam(lr=0.003)
+            optimizer.iterations = global_step  # both workers count the same steps
+        step = tf.group(*optimizer.get_updates(loss, tf.trainable_variables()))
+        if options.synchronous:  # after get_updates: only then it is there
+            hooks.append(together.make_session_run_hook(options.task == 0))
+    return inputs, labels, loss, accuracy, step, hooks
+
+
+def work(options, cluster, server):
+    """Train until all workers together have made the steps; the chief tells the result."""
+    import numpy as np
+    import tensorflow.compat.v1 as tf
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    images = digits.data / 16
+    inputs, labels, loss, accuracy, step, hooks = build(options, cluster)
+    chief = options.task == 0
+    random = np.random.RandomState(options.task)
+    # A worker need not wait for, or hear of, another worker.
+    own = ["/job:ps", "/job:worker/task:%d" % options.task]
+    last = 0
+
+    def evaluate(step_context):
+        test = {inputs: images[1500:], labels: digits.target[1500:]}
+        return step_context.session.run([loss, accuracy], test)
+
+    with tf.train.MonitoredTrainingSession(
+        master=server.target,
+        is_chief=chief,
+        checkpoint_dir=options.folder if chief else None,
+        save_checkpoint_steps=20,
+        save_checkpoint_secs=None,
+        hooks=hooks,
+        stop_grace_period_secs=2,  # SyncReplicasOptimizer's thread waits for gradients for ever
+        config=tf.ConfigProto(device_filters=own),
+    ) as session:
+        counter = tf.train.get_global_step()
+        first = session.run_step_fn(lambda step_context: step_context.session.run(counter))
+        print("worker %d begins at step %d" % (options.task, first), flush=True)
+        while not session.should_stop():
+            rows = random.randint(1500, size=BATCH)
+            feed = {inputs: images[rows], labels: digits.target[rows]}
+            _, last = session.run([step, counter], feed)
+            time.sleep(options.pause)
+            if chief and not session.should_stop():
+                result = session.run_step_fn(evaluate)
+    if chief:
+        print("steps %d loss %.4f accuracy %.4f" % (last, *result), flush=True)
+
+
+def take_part(options):
+    """Be one task of the cluster."""
+    import tensorflow.compat.v1 as tf
+
+    from keras_optimizers import backend
+
+    backend.silence_deprecation_warnings()
+    tf.logging.set_verbosity(tf.logging.ERROR)
+    cluster = tf.train.ClusterSpec(options.cluster)
+    server = tf.train.Server(cluster, job_name=options.job, task_index=options.task)
+    if options.job == "ps":
+        server.join()
+    work(options, cluster, server)
+    sys.stdout.flush()
+    os._exit(0)  # TensorFlow's server has no other end
+
+
+class Cluster:
+    """All tasks as processes of this machine, which end with the `with` block."""
+
+    def __init__(self, options):
+        sockets = [socket.socket() for _ in range(sum(JOBS.values()))]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        addresses = ["127.0.0.1:%d" % one.getsockname()[1] for one in sockets]
+        for one in sockets:
+            one.close()
+        self.addresses = {"ps": addresses[: JOBS["ps"]], "worker": addresses[JOBS["ps"] :]}
+        self.options, self.processes = options, {}
+
+    def start(self, job, task):
+        command = [sys.executable, os.path.abspath(__file__), "--job", job, "--task", str(task)]
+        command += ["--cluster", json.dumps(self.addresses), "--folder", self.options.folder]
+        command += ["--steps", str(self.options.steps), "--pause", str(self.options.pause)]
+        command += ["--synchronous"] if self.options.synchronous else []
+        self.processes[job, task] = subprocess.Popen(command)
+
+    def __enter__(self):
+        for task in range(JOBS["ps"]):
+            self.start("ps", task)
+        self.start("worker", 0)
+        # The chief makes the variables. Workers that come too early look again after 30 seconds.
+        while (
+            newest_checkpoint(self.options.folder) is None
+            and self.processes["worker", 0].poll() is None
+        ):
+            time.sleep(0.1)
+        for task in range(1, JOBS["worker"]):
+            self.start("worker", task)
+        return self
+
+    def __exit__(self, *exception):
+        for process in self.processes.values():
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+
+    def wait_for_workers(self):
+        """0 if all workers have ended well, 1 as soon as one has not."""
+        workers = [process for (job, _), process in self.processes.items() if job == "worker"]
+        while True:
+            ended = [process.poll() for process in workers]
+            if any(ended) or None not in ended:
+                return 1 if any(ended) else 0
+            time.sleep(0.1)
+
+
+def newest_checkpoint(folder):
+    """The step of the newest checkpoint, None if there is none yet."""
+    steps = [name[11:-6] for name in os.listdir(folder) if name.endswith(".index")]
+    return max(map(int, steps), default=None)  # model.ckpt-20.index
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--steps", type=int, default=400, help="of all workers together")
+    parser.add_argument("--folder", help="for checkpoints; default: a new one")
+    parser.add_argument("--pause", type=float, default=0.0, help="seconds between two steps")
+    parser.add_argument("--synchronous", action="store_true")
+    parser.add_argument("--kill-a-worker", action="store_true")
+    parser.add_argument("--job", choices=sorted(JOBS), help="be one task (see --cluster)")
+    parser.add_argument("--task", type=int, default=0)
+    parser.add_argument("--cluster", type=json.loads, help='{"ps": [ADDRESS...], "worker": [...]}')
+    options = parser.parse_args()
+    if options.job:
+        return take_part(options)
+    options.folder = options.folder or tempfile.mkdtemp()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that no task is left behind
+    if options.kill_a_worker:
+        options.pause = options.pause or 0.02
+    with Cluster(options) as cluster:
+        if options.kill_a_worker:
+            while newest_checkpoint(options.folder) < options.steps // 4:
+                time.sleep(0.1)
+            chief = cluster.processes["worker", 0]
+            os.kill(chief.pid, signal.SIGKILL)
+            chief.wait()
+            print("killed worker 0, saved is step %d" % newest_checkpoint(options.folder))
+            cluster.start("worker", 0)
+        return cluster.wait_for_workers()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
