@@ -128,6 +128,11 @@ def _parse_variant(
             raise CheckpointError(f"Cannot read {path!r}: {weight.name!r} does not count steps.")
         values[name] = weight.array.read()[()]
     arrays = [weight.array for weight in weights[len(first) : end]]
+    for weight in weights[len(first) : end]:
+        if weight.array.dtype.kind in "iu":  # a count, which another variant has as such
+            raise CheckpointError(
+                f"Cannot read {path!r}: {weight.name!r} of integers is no slot of {class_name}."
+            )
     by_role = deal(layout, class_name, role_names, arrays)
     shapes = _common_shapes(by_role, weights, path)
     if candidates is None:

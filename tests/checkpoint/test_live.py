@@ -8,10 +8,11 @@ import pytest
 tf = pytest.importorskip("tensorflow")
 
 import keras_optimizers  # noqa: E402
-from keras_optimizers.checkpoint import capture, migrate, read, restore, verification  # noqa: E402
+from keras_optimizers.checkpoint import capture, migrate, read, restore, verification, write  # noqa: E402
 from tests.checkpoint import files  # noqa: E402
 from tests.checkpoint.files import problem  # noqa: E402
 from tests.recorded import cases as recorded  # noqa: E402
+from tests.training import CLASS_NAMES, configured, make_trainable, same_bits  # noqa: E402
 
 K = tf.keras.backend
 
@@ -155,3 +156,21 @@ def test_an_optimizer_without_state_says_what_to_do():
 def test_an_optimizer_of_others_is_refused():
     with pytest.raises(ValueError, match="Expected an optimizer of keras_optimizers"):
         capture(tf.keras.optimizers.Adam())
+
+
+@pytest.mark.parametrize("class_name", CLASS_NAMES)
+def test_a_file_of_the_state_alone_is_read_as_it_was_written(class_name, tmp_path):
+    # Without a model in the file, the step count looked like the slot of a scalar parameter.
+    path = str(tmp_path / "state.h5")
+    optimizer = configured(class_name)
+    variable, updates = make_trainable(optimizer)
+    tf.keras.backend.get_session([variable]).run(updates)
+    before = optimizer.get_weights()
+    write(capture(optimizer), path, "keras-optimizers")
+    state = read(path)
+    assert state.iterations == 1
+    assert [parameter.shape for parameter in state.parameters] == [(2, 3)]
+    tf.keras.backend.get_session().run(updates)
+    restore(optimizer, state)
+    same_bits(before, optimizer.get_weights())
+    assert tf.keras.backend.get_value(optimizer.iterations) == 1
