@@ -15,6 +15,9 @@ from tensorflow.python.keras import backend as _host_backend
 from tensorflow.python.keras import optimizers as _host_optimizers
 from tensorflow.python.keras.optimizer_v2 import optimizer_v2 as _optimizer_v2
 
+# Private: what `tf.get_variable` with a partitioner returns has no public name.
+from tensorflow.python.ops.variables import PartitionedVariable as _PartitionedVariable
+
 # Private: the switch for "X is deprecated" log lines, which has no public counterpart.
 from tensorflow.python.util import deprecation as _deprecation
 
@@ -114,6 +117,11 @@ def read_tensor(value: Any) -> Tensor:
 def is_variable(value: Any) -> bool:
     """Whether `value` is a TensorFlow variable, that is, can be assigned to."""
     return hasattr(value, "assign") and hasattr(value, "initializer")
+
+
+def parts_of(value: Any) -> List[Any]:
+    """The variables that a partitioned variable consists of; of any other value the value."""
+    return list(value) if isinstance(value, _PartitionedVariable) else [value]
 
 
 def static_shape(value: Variable) -> List[int]:

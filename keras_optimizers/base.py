@@ -201,6 +201,7 @@ class Optimizer(backend.HostOptimizer):
         backend.require_graph_mode()
         params = gradients.check_parameters(params)
         self._host.check_parameters(params)
+        self._check_graph(params)
         shapes = [backend.static_shape(parameter) for parameter in params]
         found = [
             gradient if _stays_sparse(gradient, parameter) else kernels.dense(gradient, parameter)
@@ -235,6 +236,22 @@ class Optimizer(backend.HostOptimizer):
 
     def _has_update_rule(self) -> bool:
         return type(self).update_rule is not Optimizer.update_rule
+
+    def _check_graph(self, params: Sequence[Variable]) -> None:
+        """Refuse parameters of another graph than the optimizer's.
+
+        Raises:
+            ValueError: If there is one.
+        """
+        own = getattr(self.iterations, "graph", None)
+        for parameter in params:
+            if own is not None and parameter.graph is not own:
+                raise ValueError(
+                    f'Tensor("{parameter.name}") must be from the same graph as '
+                    f'Tensor("{self.iterations.name}"): the optimizer was made in another graph '
+                    "than this parameter. Make the optimizer in the parameter's graph: `with "
+                    "graph.as_default():`, and after `clear_session()` anew."
+                )
 
     def _coefficients_by_dtype(
         self, step: Step, params: Sequence[Variable]

@@ -5,7 +5,7 @@ from typing import Any, Dict, List, Sequence
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from keras_optimizers.backend import Tensor, Variable, is_variable
+from keras_optimizers.backend import Tensor, Variable, is_variable, parts_of
 from keras_optimizers.kernels import distinct_rows
 
 _NO_GRADIENT = (
@@ -16,6 +16,8 @@ _NO_GRADIENT = (
 
 def check_parameters(parameters: Any) -> List[Variable]:
     """`parameters` as a list, every member a variable and none of them twice.
+
+    A partitioned variable is listed by its parts.
 
     The types of errors are those that upstream runs into.
 
@@ -32,7 +34,7 @@ def check_parameters(parameters: Any) -> List[Variable]:
             f"{kind!r} object is not iterable. `params` must be a list of "
             f"variables, received: {parameters!r}"
         )
-    parameters = list(parameters)
+    parameters = [part for parameter in parameters for part in parts_of(parameter)]
     seen: Dict[int, int] = {}
     for index, parameter in enumerate(parameters):
         where = f"`params[{index}]`"
