@@ -189,7 +189,7 @@ class Cell:
     def rescaled(self):
         """Whether the velocity is another multiple: tf.train's is before the learning rate."""
         told = self.velocity() in ("recomputed", "approximate")
-        return told or (self.era == "saver-tf-train" and self.is_sgd())
+        return told or ("saver-tf-train" in (self.era, self.target) and self.is_sgd())
 
     def velocity(self):
         """What the report says of it."""
