@@ -53,7 +53,8 @@ class Adagrad(Optimizer):
         if not step.is_sparse:
             return None
         rate = coefficients.learning_rate
-        return [step.adagrad_rows(slots.sum_of_squares, rate, self.epsilon)]
+        write = step.adagrad_rows(slots.sum_of_squares, rate, self.epsilon)
+        return None if write is None else [write]
 
     def get_config(self):
         # type: () -> Dict[str, Any]

@@ -286,8 +286,10 @@ class FusedStep:
 
     def adagrad_rows(
         self, sum_of_squares: Variable, learning_rate: Tensor, epsilon: float
-    ) -> tf.Operation:
-        """Adagrad on the rows that a batch touched."""
+    ) -> Optional[tf.Operation]:
+        """Adagrad on the rows that a batch touched; None on a GPU, which has no such kernel."""
+        if may_be_on_gpu(self.parameter):
+            return None
         rows, values = distinct_rows(self.gradient)
         return _raw.ResourceSparseApplyAdagradV2(
             var=self.parameter.handle,
