@@ -71,7 +71,8 @@ def variable(value: Any, dtype: Any, name: Any = None) -> Variable:
 
 def zeros(shape: Sequence[int], dtype: Any, beside: Variable, name: Any = None) -> Variable:
     """A variable of zeros on the device of the variable `beside`."""
-    with tf.init_scope(), colocated_with(beside):
+    # No device of its own: else a device in force is taken where `beside` names none.
+    with tf.init_scope(), colocated_with(beside), tf.device(None):
         # Both are named: Keras 2.3 does so, which gives its variables the name with `_1`.
         return variable(tf.zeros(shape, dtype, name), dtype, name)
 
@@ -106,12 +107,6 @@ def may_be_on_gpu(placed: Variable) -> bool:
     if kind is None:
         return bool(tf.config.experimental.list_physical_devices("GPU"))
     return kind == "GPU"
-
-
-def read_tensor(value: Any) -> Tensor:
-    """`value` as a tensor; of a resource variable the read that it was made with, no new op."""
-    existing = getattr(value, "_graph_element", None)  # private: what `session.run` fetches
-    return tf.convert_to_tensor(value) if existing is None else existing
 
 
 def is_variable(value: Any) -> bool:

@@ -52,8 +52,9 @@ class Optimizer(backend.HostOptimizer):
     slot_roles = ()  # type: Tuple[str, ...]
     # Names of the scalars that `weights` begins with.
     weight_scalars = ("iterations",)  # type: Tuple[str, ...]
-    # The Keras for which it was made.
+    # The Keras for which it was made, and values that were given by its names of arguments.
     _host = host.TF_KERAS
+    _renamed = {}  # type: Dict[str, Any]
 
     def __init__(self, **kwargs):
         # type: (**Any) -> None
@@ -208,7 +209,7 @@ class Optimizer(backend.HostOptimizer):
             for gradient, parameter in zip(self.get_gradients(loss, params), params)
         ]
         step = Step(self, tf.as_dtype(self._host.floatx()))
-        with backend.on_the_task_of(self.iterations):
+        with backend.on_the_task_of(self._home()):
             coefficients = self._coefficients_by_dtype(step, params)
         weights, slots = self._create_slots(params, shapes)
         # Nothing is written before the loss and all gradients have read what they need.
@@ -218,7 +219,7 @@ class Optimizer(backend.HostOptimizer):
 
         def write():
             # type: () -> List[Any]
-            transport = Transport(coefficients, self.iterations)
+            transport = Transport(coefficients, self._home())
             build = BuildUpdates(self, params, found, slots, transport)
             writes, to_assign = build.writes, build.to_assign
             with tf.control_dependencies(writes if to_assign else []):
@@ -236,6 +237,12 @@ class Optimizer(backend.HostOptimizer):
 
     def _has_update_rule(self) -> bool:
         return type(self).update_rule is not Optimizer.update_rule
+
+    def _home(self) -> Variable:
+        """The scalar beside which the coefficients of a step are computed."""
+        # Not `iterations`, which may be a global step on another server than the hyperparameters.
+        own = self.__dict__.get("lr")
+        return self.iterations if backend.task_of(own) is None else own
 
     def _check_graph(self, params: Sequence[Variable]) -> None:
         """Refuse parameters of another graph than the optimizer's.
@@ -301,15 +308,17 @@ class Optimizer(backend.HostOptimizer):
     def _write_scalars(
         self, step: Step, coefficients: Dict[tf.DType, SimpleNamespace]
     ) -> List[tf.Operation]:
-        """Assignments of `iterations` and the optimizer's own scalars, after all who read them."""
-        with backend.on_the_task_of(self.iterations):
-            new_values = {"iterations": step.next_iterations}
-            new_values.update(self.scalar_updates(coefficients[step.dtype]))
-        readers = step.values
-        for computed in coefficients.values():
-            readers += [value for value in vars(computed).values() if tf.is_tensor(value)]
-        with tf.control_dependencies(readers), backend.on_the_task_of(self.iterations):
-            return kernels.assign_all(
+        """Writes of `iterations` and the optimizer's own scalars, after all who read them."""
+        home = self._home()
+        with backend.on_the_task_of(home):
+            new_values = self.scalar_updates(coefficients[step.dtype])
+            readers = step.values
+            for computed in coefficients.values():
+                readers += [value for value in vars(computed).values() if tf.is_tensor(value)]
+            if backend.task_of(home) != backend.task_of(self.iterations):
+                readers = [tf.group(*readers)]  # one message, not one from each reader
+        with tf.control_dependencies(readers), backend.on_the_task_of(home):
+            return [kernels.count(self.iterations)] + kernels.assign_all(
                 [(getattr(self, name), value) for name, value in new_values.items()]
             )
 

@@ -126,6 +126,14 @@ def assign_all(new_values: Sequence[Tuple[Variable, Any]]) -> List[tf.Operation]
         return [assign(variable, value) for variable, value in new_values]
 
 
+def count(variable: Variable) -> tf.Operation:
+    """`variable += 1`, such that no count is lost where several workers count at once."""
+    with colocated_with(variable):
+        one = tf.ones([], variable.dtype.base_dtype)
+        written = variable.assign_add(one, use_locking=True, read_value=False)
+    return getattr(written, "op", written)
+
+
 # In place, on resource variables, to the bit what the formula gives as separate ops on a CPU.
 
 

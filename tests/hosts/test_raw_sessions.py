@@ -268,6 +268,50 @@ def test_updates_built_inside_control_flow_have_slots_outside_of_it(around):
     assert minimized(tf.square, around) == pytest.approx(2.0 - 0.1 * 4)
 
 
+@pytest.mark.parametrize("resource", [True, False])
+@pytest.mark.parametrize("class_name", CLASS_NAMES)
+def test_a_loop_in_the_graph_makes_the_steps_of_a_loop_around_it(class_name, resource):
+    results = []
+    for inside in (True, False):
+        with tf.Graph().as_default(), tf.Session() as session:
+            start = np.asarray([2.0, 1.0], "float32")
+            variable = tf.get_variable("variable", initializer=start, use_resource=resource)
+            optimizer = configured(class_name)
+
+            def step(optimizer=optimizer, variable=variable):
+                return tf.group(*optimizer.get_updates(tf.reduce_sum(variable**2), [variable]))
+
+            def body(index, step=step):
+                with tf.control_dependencies([step()]):
+                    return index + 1
+
+            if inside:
+                steps = tf.while_loop(lambda index: index < 4, body, [tf.constant(0)])
+            else:
+                steps = step()
+            session.run(tf.global_variables_initializer())
+            for _ in range(1 if inside else 4):
+                session.run(steps)
+            assert session.run(optimizer.iterations) == 4
+            results.append(session.run([variable, *optimizer.weights]))
+    same_bits(*results)
+
+
+@pytest.mark.parametrize("class_name", CLASS_NAMES)
+def test_a_rate_that_is_assigned_before_the_step_counts_in_it(class_name):
+    moved = []
+    for given in (0.01, 0.5):
+        with tf.Graph().as_default(), tf.Session() as session:
+            variable = tf.get_variable("variable", initializer=[2.0, 1.0], use_resource=True)
+            optimizer = getattr(keras_optimizers, class_name)(lr=given)
+            with tf.control_dependencies([optimizer.lr.assign(0.5)]):
+                step = tf.group(*optimizer.get_updates(tf.reduce_sum(variable), [variable]))
+            session.run(tf.global_variables_initializer())
+            session.run(step)
+            moved.append(session.run(variable))
+    same_bits(*([one] for one in moved))
+
+
 def test_scopes_of_names_variables_and_control_dependencies_do_no_harm():
     with tf.Graph().as_default(), tf.Session() as session:
         gate = tf.Variable(0.0)
