@@ -109,6 +109,26 @@ def may_be_on_gpu(placed: Variable) -> bool:
     return kind == "GPU"
 
 
+def is_in_reach(value: Any) -> bool:
+    """Whether new ops can use a tensor or variable: it is in the current graph or around it."""
+    graph = tf.get_default_graph()
+    while graph is not None and graph is not value.graph:
+        graph = getattr(graph, "outer_graph", None)  # of the body of a condition, loop or function
+    return graph is not None
+
+
+def read_tensor(value: Any) -> Tensor:
+    """`value` as a tensor; where that will do, the read that a resource variable was made with.
+
+    Inside a loop, or after an assignment that is waited for, it would give an old value.
+    """
+    graph = tf.get_default_graph()
+    # Private: no public way to ask what a new op would wait for.
+    waiting = graph._get_control_flow_context() or graph._current_control_dependencies()
+    existing = getattr(value, "_graph_element", None)  # private: what `session.run` fetches
+    return tf.convert_to_tensor(value) if waiting or existing is None else existing
+
+
 def is_variable(value: Any) -> bool:
     """Whether `value` is a TensorFlow variable, that is, can be assigned to."""
     return hasattr(value, "assign") and hasattr(value, "initializer")

@@ -202,7 +202,7 @@ class Optimizer(backend.HostOptimizer):
         backend.require_graph_mode()
         params = gradients.check_parameters(params)
         self._host.check_parameters(params)
-        self._check_graph(params)
+        self._check_graph(loss, params)
         shapes = [backend.static_shape(parameter) for parameter in params]
         found = [
             gradient if _stays_sparse(gradient, parameter) else kernels.dense(gradient, parameter)
@@ -244,20 +244,29 @@ class Optimizer(backend.HostOptimizer):
         own = self.__dict__.get("lr")
         return self.iterations if backend.task_of(own) is None else own
 
-    def _check_graph(self, params: Sequence[Variable]) -> None:
-        """Refuse parameters of another graph than the optimizer's.
+    def _check_graph(self, loss: Tensor, params: Sequence[Variable]) -> None:
+        """Refuse a loss and parameters of another graph than the optimizer's or the current one.
 
         Raises:
             ValueError: If there is one.
         """
-        own = getattr(self.iterations, "graph", None)
+        # All of its scalars: a global step may have taken the place of `iterations`.
+        own = [value for value in vars(self).values() if backend.is_variable(value)]
         for parameter in params:
-            if own is not None and parameter.graph is not own:
+            for scalar in own:
+                if parameter.graph is not getattr(scalar, "graph", parameter.graph):
+                    raise ValueError(
+                        f'Tensor("{parameter.name}") must be from the same graph as '
+                        f'Tensor("{scalar.name}"): the optimizer was made in another graph '
+                        "than this parameter. Make the optimizer in the parameter's graph: `with "
+                        "graph.as_default():`, and after `clear_session()` anew."
+                    )
+        for given in [*params, loss] if tf.is_tensor(loss) else params:
+            if not backend.is_in_reach(given):
                 raise ValueError(
-                    f'Tensor("{parameter.name}") must be from the same graph as '
-                    f'Tensor("{self.iterations.name}"): the optimizer was made in another graph '
-                    "than this parameter. Make the optimizer in the parameter's graph: `with "
-                    "graph.as_default():`, and after `clear_session()` anew."
+                    f"Tensor {given.name} is not an element of this graph: it is in another graph "
+                    "than the current one. Call `get_updates` where the model was built: "
+                    "`with loss.graph.as_default():`, with the parameters of that graph."
                 )
 
     def _coefficients_by_dtype(

@@ -130,7 +130,20 @@ class Host:
 
     def get_values(self, variables: Sequence[Variable]) -> List[np.ndarray]:
         """The values of `variables`, read in one run; adds no op to the graph."""
-        return self.session(variables).run(list(variables)) if variables else []
+        if not variables:
+            return []
+        session = self.session(variables)
+        try:
+            return session.run(list(variables))
+        except tf.errors.FailedPreconditionError as error:
+            raise tf.errors.FailedPreconditionError(
+                error.node_def,
+                error.op,
+                f"{error.message}\nA variable of the optimizer has no value in this session. Each "
+                "session has its own values: run `tf.global_variables_initializer()` in it, or "
+                "restore a checkpoint, or use the session that trains: "
+                "`with session.as_default():`.",
+            ) from error
 
     def set_values(self, variables: Sequence[Variable], values: Sequence[np.ndarray]) -> None:
         """Write `values` in one run; adds no op to the graph.

@@ -4,7 +4,7 @@ from typing import Any, Dict, List
 
 import tensorflow.compat.v1 as tf
 
-from keras_optimizers.backend import Tensor
+from keras_optimizers.backend import Tensor, read_tensor
 
 
 class Step:
@@ -38,9 +38,7 @@ class Step:
             value = getattr(self._optimizer, name)
             if isinstance(value, float):  # as exact as it came, whatever dtype it meets
                 value = tf.constant(value, tf.float64)
-            # A read of its own: inside a loop, or after an assignment that is waited for, the one
-            # that a variable is made with would give an old value.
-            self._read[name] = tf.convert_to_tensor(value)
+            self._read[name] = read_tensor(value)
         return self._read[name]
 
     @property
