@@ -126,7 +126,10 @@ def read_tensor(value: Any) -> Tensor:
     # Private: no public way to ask what a new op would wait for.
     waiting = graph._get_control_flow_context() or graph._current_control_dependencies()
     existing = getattr(value, "_graph_element", None)  # private: what `session.run` fetches
-    return tf.convert_to_tensor(value) if waiting or existing is None else existing
+    # In the body of a newer loop nothing waits: it is a graph of its own.
+    if waiting or existing is None or existing.graph is not graph:
+        return tf.convert_to_tensor(value)
+    return existing
 
 
 def is_variable(value: Any) -> bool:

@@ -41,6 +41,10 @@ def users_of(variable):
     return [op for op in variable.handle.consumers() if op.type != "VarIsInitializedOp"]
 
 
+def is_write(op):
+    return op.type.startswith(("Assign", "ResourceApply"))
+
+
 def slots_of(optimizer):
     return [variable for variable in optimizer.weights if variable.shape.ndims]
 
@@ -78,6 +82,30 @@ def test_a_gpu_parameter_of_an_optimizer_made_outside_takes_its_slots_along(clas
             assert slot.device == parameters[index % len(parameters)].device
     # Scalars stay where the optimizer was made: no device was asked for.
     assert optimizer.iterations.device == ""
+
+
+@pytest.mark.parametrize("resource", [True, False])
+@pytest.mark.parametrize("class_name", CLASS_NAMES)
+def test_a_device_in_force_where_updates_are_built_moves_no_slot(class_name, resource):
+    optimizer = configured(class_name)
+    parameters = []
+    for index, device in enumerate(["", "/cpu:1", "/cpu:2"]):
+        with tf.device(device):
+            start = np.ones((3, 3), "float32") * (index + 1)
+            parameters.append(
+                tf.get_variable("matrix_%d" % index, initializer=start, use_resource=resource)
+            )
+    loss = tf.add_n([tf.reduce_sum(tf.square(parameter)) for parameter in parameters])
+    with tf.device("/cpu:3"):
+        updates = optimizer.get_updates(loss, parameters)
+    for index, slot in enumerate(slots_of(optimizer)):
+        assert slot.device == parameters[index % 3].device, slot.name
+    writes = [op for op in tf.get_default_graph().get_operations() if is_write(op)]
+    assert not [op.name for op in writes if device_of(op).endswith(":3")]
+    with tf.Session(config=tf.ConfigProto(device_count={"CPU": 4})) as session:
+        session.run(tf.global_variables_initializer())
+        session.run(updates)
+        assert session.run(optimizer.iterations) == 1
 
 
 @pytest.mark.parametrize("options", [{}, {"fused": True}], ids=["exact", "fused"])

@@ -43,8 +43,8 @@ def trained(class_name, module, resource, **options):
         inputs, loss = loss_of(variables)
         updates = optimizer.get_updates(loss, variables)
         if module is upstream:
-            order_reads_before_writes(scalars_of(optimizer) + variables * resource)
             updates = [tf.assign(*op) if isinstance(op, tuple) else op for op in updates]
+            order_reads_before_writes(scalars_of(optimizer) + variables * resource)
         step = tf.group(*updates)
         with tf.Session() as session:
             session.run(tf.global_variables_initializer())
@@ -250,6 +250,62 @@ def test_losses_of_loops_and_conditions_train():
     assert minimized(
         lambda variable: tf.cond(variable > 0, lambda: tf.square(variable), lambda: -variable)
     ) == pytest.approx(2.0 - 0.1 * 4)
+
+
+@pytest.mark.parametrize("resource", [True, False])
+@pytest.mark.parametrize("class_name", CLASS_NAMES)
+def test_lookups_in_loops_and_conditions_get_upstream_s_bits(class_name, resource):
+    results = []
+    for module in (upstream, keras_optimizers):
+        with tf.Graph().as_default(), tf.Session() as session:
+            start = np.linspace(-1, 1, 15, dtype="float32").reshape(5, 3)
+            table = tf.get_variable("table", initializer=start, use_resource=resource)
+            first = tf.placeholder(tf.bool, [])
+
+            def looked_up(rows, table=table):
+                return tf.reduce_sum(tf.square(tf.gather(table, rows)))
+
+            loop = tf.while_loop(
+                lambda index, total: index < 3,
+                lambda index, total, looked_up=looked_up: (
+                    index + 1,
+                    total + looked_up([index, 0]),
+                ),
+                [tf.constant(0), tf.constant(0.0)],
+            )
+            either = tf.cond(
+                first,
+                lambda looked_up=looked_up: looked_up([1, 0, 1]),
+                lambda looked_up=looked_up: looked_up([4]),
+            )
+            optimizer = getattr(module, class_name)()  # without decay upstream does not race
+            updates = optimizer.get_updates(loop[1] + either, [table])
+            if module is upstream:
+                updates = [tf.assign(*op) if isinstance(op, tuple) else op for op in updates]
+                order_reads_before_writes(scalars_of(optimizer) + [table] * resource)
+            session.run(tf.global_variables_initializer())
+            for truth in (True, False, True):
+                session.run(updates, {first: truth})
+            results.append([session.run(table)])
+    same_bits(*results)
+
+
+def test_ref_and_resource_variables_train_side_by_side():
+    results = []
+    for kinds in ((True, True, True), (True, False, True), (False, True, False)):
+        with tf.Graph().as_default(), tf.Session() as session:
+            variables = [
+                tf.get_variable("variable_%d" % index, initializer=value, use_resource=resource)
+                for index, (value, resource) in enumerate(zip(values(), kinds))
+            ]
+            inputs, loss = loss_of(variables)
+            step = tf.group(*configured("Nadam").get_updates(loss, variables))
+            session.run(tf.global_variables_initializer())
+            for batch in batches():
+                session.run(step, {inputs: batch})
+            results.append(session.run(variables))
+    same_bits(results[0], results[1])
+    same_bits(results[0], results[2])
 
 
 @pytest.mark.parametrize(
