@@ -7,6 +7,9 @@
 Two parameter servers and a worker run as processes of their own on this machine. The model has four
 matrices, two on each server. What crosses is counted in the graphs that TensorFlow made for the
 tasks (`RunMetadata.partition_graphs`): every `_Recv` whose sender is another task.
+
+In the rows "global step" the optimizer counts TensorFlow's global step, as a
+MonitoredTrainingSession needs it; it is on another server than the hyperparameters.
 """
 
 import argparse
@@ -23,9 +26,11 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SERVERS = 2
 SHAPES = [(8, 16), (16, 12), (12, 10), (10, 4)]
 OPTIMIZERS = ("SGD", "RMSprop", "Adam")
-KINDS = ("upstream", "tf.train", "ours", "ours, fused")
+KINDS = ("upstream", "tf.train", "ours", "ours, fused", "ours, global step")
+DIRECTIONS = ("ps -> worker", "worker -> ps", "ps -> ps")
 COLUMNS = (
     "tensors",
+    *DIRECTIONS,
     "parameters",
     "gradients",
     "slots",
@@ -80,7 +85,7 @@ def serve(index, addresses):
 
 
 def training_step(kind, name, parameters, loss):
-    """(op, optimizer) of one step."""
+    """The op that makes one step."""
     import tensorflow.compat.v1 as tf
     from tensorflow.python.keras import optimizers as upstream
 
@@ -97,7 +102,12 @@ def training_step(kind, name, parameters, loss):
     if kind == "ours, fused":
         options["fused"] = True
     module = upstream if kind == "upstream" else keras_optimizers
-    return tf.group(*getattr(module, name)(**options).get_updates(loss, parameters))
+    if kind == "ours, global step":
+        global_step = tf.train.get_or_create_global_step()
+    optimizer = getattr(module, name)(**options)
+    if kind == "ours, global step":
+        optimizer.iterations = global_step
+    return tf.group(*optimizer.get_updates(loss, parameters))
 
 
 def measure(kind, name, server):
@@ -210,6 +220,7 @@ def table(rows):
 def summary(name, kind, found):
     """One row of the table."""
     counted = collections.Counter(one[0] for one in found)
+    counted.update("%s -> %s" % (one[1][:-2], one[2][:-2]) for one in found)
     row = {column: counted[column] for column in COLUMNS}
     row.update(tensors=len(found), bytes=sum(one[4] for one in found), optimizer=name, of=kind)
     return row

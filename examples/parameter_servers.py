@@ -3,6 +3,7 @@
     python examples/parameter_servers.py                   # asynchronous, Adam
     python examples/parameter_servers.py --synchronous     # SyncReplicasOptimizer, in TFOptimizer
     python examples/parameter_servers.py --kill-a-worker   # the chief dies, and goes on
+    python examples/parameter_servers.py --kill-a-worker 1 # the other one does
 
 On real machines each runs this script's `--job` and `--task` with the addresses of all.
 """
@@ -24,7 +25,10 @@ BATCH = 50
 
 
 def build(options, cluster):
-    """The graph of a worker: (inputs, labels, loss, accuracy, step, hooks)."""
+    """The graph of a worker: (inputs, labels, loss, accuracy, step, hooks).
+
+    `step` makes one, and is the number of steps that all workers have made by then.
+    """
     import tensorflow.compat.v1 as tf
 
     import keras_optimizers
@@ -49,7 +53,9 @@ def build(options, cluster):
         else:
             optimizer = keras_optimizers.Adam(lr=0.003)
             optimizer.iterations = global_step  # both workers count the same steps
-        step = tf.group(*optimizer.get_updates(loss, tf.trainable_variables()))
+        updates = optimizer.get_updates(loss, tf.trainable_variables())
+        with tf.control_dependencies(updates):
+            step = global_step.read_value()  # the count after this worker's step
         if options.synchronous:  # after get_updates: only then it is there
             hooks.append(together.make_session_run_hook(options.task == 0))
     return inputs, labels, loss, accuracy, step, hooks
@@ -68,7 +74,7 @@ def work(options, cluster, server):
     random = np.random.RandomState(options.task)
     # A worker need not wait for, or hear of, another worker.
     own = ["/job:ps", "/job:worker/task:%d" % options.task]
-    last = 0
+    last, made = 0, 0
 
     def evaluate(step_context):
         test = {inputs: images[1500:], labels: digits.target[1500:]}
@@ -90,10 +96,12 @@ def work(options, cluster, server):
         while not session.should_stop():
             rows = random.randint(1500, size=BATCH)
             feed = {inputs: images[rows], labels: digits.target[rows]}
-            _, last = session.run([step, counter], feed)
+            last = session.run(step, feed)
+            made += 1
             time.sleep(options.pause)
             if chief and not session.should_stop():
                 result = session.run_step_fn(evaluate)
+    print("worker %d made %d steps" % (options.task, made), flush=True)
     if chief:
         print("steps %d loss %.4f accuracy %.4f" % (last, *result), flush=True)
 
@@ -179,7 +187,15 @@ def main():
     parser.add_argument("--folder", help="for checkpoints; default: a new one")
     parser.add_argument("--pause", type=float, default=0.0, help="seconds between two steps")
     parser.add_argument("--synchronous", action="store_true")
-    parser.add_argument("--kill-a-worker", action="store_true")
+    parser.add_argument(
+        "--kill-a-worker",
+        type=int,
+        nargs="?",
+        const=0,
+        choices=range(JOBS["worker"]),
+        metavar="TASK",
+        help="in the middle, and restart it; without TASK the chief, which is 0",
+    )
     parser.add_argument("--job", choices=sorted(JOBS), help="be one task (see --cluster)")
     parser.add_argument("--task", type=int, default=0)
     parser.add_argument("--cluster", type=json.loads, help='{"ps": [ADDRESS...], "worker": [...]}')
@@ -188,17 +204,19 @@ def main():
         return take_part(options)
     options.folder = options.folder or tempfile.mkdtemp()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that no task is left behind
-    if options.kill_a_worker:
+    if options.kill_a_worker is not None:
         options.pause = options.pause or 0.02
     with Cluster(options) as cluster:
-        if options.kill_a_worker:
+        if options.kill_a_worker is not None:
+            killed = options.kill_a_worker
             while newest_checkpoint(options.folder) < options.steps // 4:
                 time.sleep(0.1)
-            chief = cluster.processes["worker", 0]
-            os.kill(chief.pid, signal.SIGKILL)
-            chief.wait()
-            print("killed worker 0, saved is step %d" % newest_checkpoint(options.folder))
-            cluster.start("worker", 0)
+            worker = cluster.processes["worker", killed]
+            os.kill(worker.pid, signal.SIGKILL)
+            worker.wait()
+            saved = newest_checkpoint(options.folder)
+            print("killed worker %d, saved is step %d" % (killed, saved), flush=True)
+            cluster.start("worker", killed)
         return cluster.wait_for_workers()
 
 
