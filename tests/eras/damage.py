@@ -14,13 +14,13 @@ def damage(path, how, recorded):
             loaders then leave out all state, most of them in silence), or "zero" a slot.
         recorded: the source's .npz, whose last slot is the victim of "zero".
     """
-    if how == "drop":
-        return path.endswith(".h5") and not path.endswith(".weights.h5") and _drop(path)
     slots = np.load(recorded)
     slots = [slots[name] for name in slots.files if name.startswith("state")]
     slots = [slot for slot in slots if slot.size > 1 and slot.any()]
-    if not slots:
+    if not slots:  # plain SGD: what there is of them, nothing reads
         return False
+    if how == "drop":
+        return path.endswith(".h5") and not path.endswith(".weights.h5") and _drop(path)
     if path.endswith(".keras"):
         return _zero_in_archive(path, slots[-1])
     return _zero_in_hdf5(path, slots[-1]) if path.endswith(".h5") else _zero_bundle(path, slots[-1])
