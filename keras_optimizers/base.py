@@ -158,6 +158,7 @@ class Optimizer(backend.HostOptimizer):
     @lr.setter
     def lr(self, value):
         # type: (Any) -> None
+        """Replaces the variable; what a graph already computes keeps the one before."""
         self.__dict__["lr"] = value
 
     @property
@@ -169,6 +170,7 @@ class Optimizer(backend.HostOptimizer):
     @learning_rate.setter
     def learning_rate(self, value):
         # type: (Any) -> None
+        """As `lr`."""
         self.lr = value
 
     def __repr__(self) -> str:

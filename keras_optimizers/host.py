@@ -192,6 +192,7 @@ class StandaloneKeras(Host):
         self.name = f"Keras {keras.__version__}"
 
     def owns(self, parameter: Variable) -> bool:
+        """Whether the package `keras` made `parameter`, or no Keras did."""
         return _is_of_standalone_keras(parameter) or not backend.is_of_tf_keras(parameter)
 
     def _session(self, variables: Sequence[Variable]) -> Session:

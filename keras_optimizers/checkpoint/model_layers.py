@@ -101,10 +101,12 @@ def _with_inner(
 
 
 def is_trainable(own: Any) -> bool:
+    """Whether a layer's own config leaves it trainable, as it does if it says nothing."""
     return not isinstance(own, dict) or own.get("trainable", True) is not False
 
 
 def layer_configs(config: Config) -> List[Config]:
+    """The layers of a model's config: TensorFlow 1.10 lists those of a Sequential bare."""
     own = config["config"]
     return list(own) if isinstance(own, list) else list(own["layers"])
 
@@ -124,12 +126,14 @@ def names_of(layers: Sequence[Config]) -> List[str]:
 
 
 def own_name(layer: Config) -> Optional[str]:
+    """The name of a layer, which eras write beside its own config or inside; None without one."""
     own = layer["config"]
     name = layer.get("name") or (own.get("name") if isinstance(own, dict) else None)
     return None if name is None else str(name)
 
 
 def class_of(layer: Config) -> str:
+    """The class of a layer, by one name for what eras call differently."""
     class_name = str(layer["class_name"])
     return _ALIASES.get(class_name, class_name)
 
