@@ -6,7 +6,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from keras_optimizers import aggregation, backend, gradients, host, kernels
+from keras_optimizers import aggregation, backend, checks, gradients, host, kernels
 from keras_optimizers.backend import Tensor, Variable
 from keras_optimizers.step import Step
 from keras_optimizers.transport import Transport
@@ -65,7 +65,7 @@ class Optimizer(backend.HostOptimizer):
         self._renamed = {
             name: kwargs.pop(own) for name, own in self._host.renamed.items() if own in kwargs
         }
-        self.fused = _check_fused(kwargs.pop("fused", False))
+        self.fused = checks.check_fused(kwargs.pop("fused", False))
         # Attributes only when set: hosts ask `hasattr(optimizer, "clipnorm")`.
         self.__dict__.update(gradients.check_clipping(kwargs))
         self.updates = []  # type: List[Any]
@@ -204,7 +204,8 @@ class Optimizer(backend.HostOptimizer):
         backend.require_graph_mode()
         params = gradients.check_parameters(params)
         self._host.check_parameters(params)
-        self._check_graph(loss, params)
+        scalars = [value for value in vars(self).values() if backend.is_variable(value)]
+        checks.check_graph(loss, params, scalars)
         shapes = [backend.static_shape(parameter) for parameter in params]
         found = [
             gradient if _stays_sparse(gradient, parameter) else kernels.dense(gradient, parameter)
@@ -215,8 +216,8 @@ class Optimizer(backend.HostOptimizer):
             coefficients = self._coefficients_by_dtype(step, params)
         weights, slots = self._create_slots(params, shapes)
         # Nothing is written before the loss and all gradients have read what they need.
-        checks = [value for own in coefficients.values() for value in _operations(own)]
-        with tf.control_dependencies(_tensors([loss, found]) + checks):
+        passed = [value for own in coefficients.values() for value in _operations(own)]
+        with tf.control_dependencies(_tensors([loss, found]) + passed):
             everything_read = tf.group(name="everything_read")
 
         def write():
@@ -245,31 +246,6 @@ class Optimizer(backend.HostOptimizer):
         # Not `iterations`, which may be a global step on another server than the hyperparameters.
         own = self.__dict__.get("lr")
         return self.iterations if backend.task_of(own) is None else own
-
-    def _check_graph(self, loss: Tensor, params: Sequence[Variable]) -> None:
-        """Refuse a loss and parameters of another graph than the optimizer's or the current one.
-
-        Raises:
-            ValueError: If there is one.
-        """
-        # All of its scalars: a global step may have taken the place of `iterations`.
-        own = [value for value in vars(self).values() if backend.is_variable(value)]
-        for parameter in params:
-            for scalar in own:
-                if parameter.graph is not getattr(scalar, "graph", parameter.graph):
-                    raise ValueError(
-                        f'Tensor("{parameter.name}") must be from the same graph as '
-                        f'Tensor("{scalar.name}"): the optimizer was made in another graph '
-                        "than this parameter. Make the optimizer in the parameter's graph: `with "
-                        "graph.as_default():`, and after `clear_session()` anew."
-                    )
-        for given in [*params, loss] if tf.is_tensor(loss) else params:
-            if not backend.is_in_reach(given):
-                raise ValueError(
-                    f"Tensor {given.name} is not an element of this graph: it is in another graph "
-                    "than the current one. Call `get_updates` where the model was built: "
-                    "`with loss.graph.as_default():`, with the parameters of that graph."
-                )
 
     def _coefficients_by_dtype(
         self, step: Step, params: Sequence[Variable]
@@ -387,7 +363,7 @@ class Optimizer(backend.HostOptimizer):
         if "epsilon" in values and values["epsilon"] is None:
             values["epsilon"] = self._host.epsilon()
         for name, value in values.items():
-            _check_hyperparameter(type(self).__name__, name, value)
+            checks.check_hyperparameter(type(self).__name__, name, value)
         self.__dict__.update(values)
 
     def _create_scalars(self, **initial_values: Any) -> None:
@@ -398,7 +374,7 @@ class Optimizer(backend.HostOptimizer):
         """
         initial_values.update(self._renamed)
         for name, value in initial_values.items():
-            _check_hyperparameter(type(self).__name__, name, value)
+            checks.check_hyperparameter(type(self).__name__, name, value)
         with tf.name_scope(type(self).__name__):
             created = None  # type: Any
             for name, value in initial_values.items():
@@ -416,12 +392,6 @@ class Optimizer(backend.HostOptimizer):
         config.update(zip(names, self._host.scalar_values(variables)))
         config.update(values)
         return self._host.to_config(config)
-
-
-def _check_fused(value: Any) -> bool:
-    if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"Expected fused to be True or False, received: {value!r}")
-    return bool(value)
 
 
 def _operations(coefficients: Any) -> List[tf.Operation]:
@@ -443,23 +413,3 @@ def _stays_sparse(gradient: Any, parameter: Variable) -> bool:
 def _cast(value: Any, dtype: tf.DType) -> Any:
     """`value` in `dtype`; a plain number stays one, exact until it meets a tensor."""
     return tf.cast(value, dtype) if tf.is_tensor(value) else value
-
-
-def _check_hyperparameter(owner: str, name: str, value: Any) -> None:
-    """Refuse what is no number, no tensor and no variable; with upstream's words first.
-
-    Raises:
-        TypeError: If `value` is no number.
-        ValueError: If it is None.
-    """
-    if tf.is_tensor(value) or backend.is_variable(value):
-        return
-    explanation = f"The argument `{name}` of {owner} must be a number, received: {value!r}"
-    if value is None:
-        raise ValueError(f"initial_value must be specified. {explanation}")
-    if np.ndim(value) or np.asarray(value).dtype.kind not in "biuf":
-        kind = type(value).__name__
-        raise TypeError(
-            f"Expected {host.current().floatx()}, got {value!r} of type {kind!r} instead. "
-            f"{explanation}"
-        )

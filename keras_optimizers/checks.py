@@ -1,0 +1,67 @@
+"""What an optimizer is given, checked before anything is made of it."""
+
+from typing import Any, Sequence
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from keras_optimizers import backend, host
+from keras_optimizers.backend import Tensor, Variable
+
+
+def check_fused(value: Any) -> bool:
+    """The argument `fused` as a bool.
+
+    Raises:
+        TypeError: If it is none.
+    """
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"Expected fused to be True or False, received: {value!r}")
+    return bool(value)
+
+
+def check_hyperparameter(owner: str, name: str, value: Any) -> None:
+    """Refuse what is no number, no tensor and no variable; with upstream's words first.
+
+    Raises:
+        TypeError: If `value` is no number.
+        ValueError: If it is None.
+    """
+    if tf.is_tensor(value) or backend.is_variable(value):
+        return
+    explanation = f"The argument `{name}` of {owner} must be a number, received: {value!r}"
+    if value is None:
+        raise ValueError(f"initial_value must be specified. {explanation}")
+    if np.ndim(value) or np.asarray(value).dtype.kind not in "biuf":
+        kind = type(value).__name__
+        raise TypeError(
+            f"Expected {host.current().floatx()}, got {value!r} of type {kind!r} instead. "
+            f"{explanation}"
+        )
+
+
+def check_graph(loss: Tensor, params: Sequence[Variable], scalars: Sequence[Variable]) -> None:
+    """Refuse a loss and parameters of another graph than the optimizer's or the current one.
+
+    Arguments:
+        scalars: all of the optimizer's: a global step may have taken the place of `iterations`.
+
+    Raises:
+        ValueError: If there is one.
+    """
+    for parameter in params:
+        for scalar in scalars:
+            if parameter.graph is not getattr(scalar, "graph", parameter.graph):
+                raise ValueError(
+                    f'Tensor("{parameter.name}") must be from the same graph as '
+                    f'Tensor("{scalar.name}"): the optimizer was made in another graph '
+                    "than this parameter. Make the optimizer in the parameter's graph: `with "
+                    "graph.as_default():`, and after `clear_session()` anew."
+                )
+    for given in [*params, loss] if tf.is_tensor(loss) else params:
+        if not backend.is_in_reach(given):
+            raise ValueError(
+                f"Tensor {given.name} is not an element of this graph: it is in another graph "
+                "than the current one. Call `get_updates` where the model was built: "
+                "`with loss.graph.as_default():`, with the parameters of that graph."
+            )
