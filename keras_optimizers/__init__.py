@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from keras_optimizers.adam import Adam
     from keras_optimizers.adamax import Adamax
     from keras_optimizers.base import Optimizer
-    from keras_optimizers.hosts import install, uninstall, use_host
+    from keras_optimizers.install import install, uninstall, use_host
     from keras_optimizers.nadam import Nadam
     from keras_optimizers.registry import deserialize, get, serialize
     from keras_optimizers.rmsprop import RMSprop
@@ -75,9 +75,9 @@ _MODULES = {
     "deserialize": "registry",
     "get": "registry",
     "serialize": "registry",
-    "install": "hosts",
-    "uninstall": "hosts",
-    "use_host": "hosts",
+    "install": "install",
+    "uninstall": "install",
+    "use_host": "install",
 }
 _ALIASES = {
     "sgd": "SGD",
@@ -106,8 +106,8 @@ class _Package(ModuleType):
         return value
 
     def __setattr__(self, name: str, value: Any) -> None:
-        # The import system binds a submodule to its name here; the aliases come first.
-        if not (name in _ALIASES and isinstance(value, ModuleType)):
+        # The import system binds a submodule to its name here; the public names come first.
+        if not (name in __all__ and isinstance(value, ModuleType)):
             super().__setattr__(name, value)
 
     def __dir__(self) -> List[str]:

@@ -8,8 +8,8 @@ import tensorflow.compat.v1 as tf
 from keras_optimizers.backend import Tensor
 from keras_optimizers.base import Optimizer
 from keras_optimizers.expressions import maximum, sqrt, square
-from keras_optimizers.kernels import FusedStep
-from keras_optimizers.step import Step
+from keras_optimizers.lowering.kernels import FusedStep
+from keras_optimizers.scalars import Step
 
 
 class Adam(Optimizer):

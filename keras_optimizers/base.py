@@ -3,14 +3,14 @@
 from types import SimpleNamespace
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
-import numpy as np
 import tensorflow.compat.v1 as tf
 
-from keras_optimizers import aggregation, backend, checks, gradients, host, kernels
+from keras_optimizers import backend, checks, gradients, horovod, hosts
 from keras_optimizers.backend import Tensor, Variable
-from keras_optimizers.step import Step
-from keras_optimizers.transport import Transport
-from keras_optimizers.updates import BuildUpdates
+from keras_optimizers.coefficients import Transport
+from keras_optimizers.lowering import kernels
+from keras_optimizers.lowering.build import BuildUpdates
+from keras_optimizers.scalars import Step
 from keras_optimizers.weights import check_weights
 
 # Public signatures carry their types in comments: `inspect.signature` must equal the reference's.
@@ -53,13 +53,13 @@ class Optimizer(backend.HostOptimizer):
     # Names of the scalars that `weights` begins with.
     weight_scalars = ("iterations",)  # type: Tuple[str, ...]
     # The Keras for which it was made, and values that were given by its names of arguments.
-    _host = host.TF_KERAS
+    _host = hosts.TF_KERAS
     _renamed = {}  # type: Dict[str, Any]
 
     def __init__(self, **kwargs):
         # type: (**Any) -> None
         backend.require_graph_mode()
-        self._host = host.current()
+        self._host = hosts.current()
         if self._host.counts_first and "iterations" not in self.weight_scalars:
             self.weight_scalars = ("iterations",) + self.weight_scalars
         self._renamed = {
@@ -230,7 +230,7 @@ class Optimizer(backend.HostOptimizer):
                 return scalars + kernels.assign_all(to_assign) + writes
 
         with tf.control_dependencies([everything_read]):
-            updates = aggregation.when_complete(self, write)
+            updates = horovod.when_complete(self, write)
         self.weights, self.updates = weights, updates
         self.trained = [
             (parameter.op.name, tuple(shape), parameter.dtype.base_dtype.name)

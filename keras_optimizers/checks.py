@@ -5,7 +5,7 @@ from typing import Any, Sequence
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from keras_optimizers import backend, host
+from keras_optimizers import backend, hosts
 from keras_optimizers.backend import Tensor, Variable
 
 
@@ -35,7 +35,7 @@ def check_hyperparameter(owner: str, name: str, value: Any) -> None:
     if np.ndim(value) or np.asarray(value).dtype.kind not in "biuf":
         kind = type(value).__name__
         raise TypeError(
-            f"Expected {host.current().floatx()}, got {value!r} of type {kind!r} instead. "
+            f"Expected {hosts.current().floatx()}, got {value!r} of type {kind!r} instead. "
             f"{explanation}"
         )
 

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from keras_optimizers.backend import Tensor, Variable, is_variable, parts_of
-from keras_optimizers.kernels import distinct_rows
+from keras_optimizers.lowering.kernels import distinct_rows
 
 _NO_GRADIENT = (
     "An operation has `None` for gradient. Please make sure that all of your ops have a gradient "

@@ -4,7 +4,7 @@ from typing import Any, Dict, Optional  # noqa: F401 (type comments)
 
 import tensorflow.compat.v1 as tf
 
-from keras_optimizers import backend, host
+from keras_optimizers import backend, hosts
 from keras_optimizers.adadelta import Adadelta
 from keras_optimizers.adagrad import Adagrad
 from keras_optimizers.adam import Adam
@@ -57,7 +57,7 @@ def deserialize(config, custom_objects=None):
             f"{error.args[0]}: an optimizer config is a dict of `class_name` and `config`, such as "
             f"{{'class_name': 'SGD', 'config': {{'lr': 0.01}}}}; received: {config!r}"
         ) from None
-    known = dict(host.current().custom_objects())
+    known = dict(hosts.current().custom_objects())
     known.update(custom_objects or {})
     if class_name not in known and lower_name in OPTIMIZERS:
         class_name = lower_name
@@ -90,7 +90,7 @@ def get(identifier):
     Raises:
         ValueError: If `identifier` is none of these, or names no optimizer.
     """
-    if isinstance(identifier, (host.current().optimizer_class, Optimizer, backend.OptimizerV2)):
+    if isinstance(identifier, (hosts.current().optimizer_class, Optimizer, backend.OptimizerV2)):
         return identifier
     if isinstance(identifier, tf.train.Optimizer):
         return TFOptimizer(identifier)

@@ -4,7 +4,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple  # noqa: F401 (typ
 
 import tensorflow.compat.v1 as tf
 
-from keras_optimizers import backend, host
+from keras_optimizers import backend, hosts
 from keras_optimizers.backend import Tensor, Variable  # noqa: F401 (type comments)
 from keras_optimizers.base import Optimizer
 
@@ -32,7 +32,7 @@ class TFOptimizer(Optimizer, backend.HostTFOptimizer):
         # type: (Any, Optional[Variable]) -> None
         backend.require_graph_mode()
         # Not the base's constructor: this class takes no clipping and has no `weights` to set.
-        self._host, self._renamed = host.current(), {}
+        self._host, self._renamed = hosts.current(), {}
         self.optimizer = optimizer
         self.updates = []
         # Makes object-based checkpoints (`save_weights`) hold the wrapped optimizer's state.

@@ -5,7 +5,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 import keras_optimizers
-from keras_optimizers import kernels
+from keras_optimizers.lowering import kernels
 from tests.training import CLASS_NAMES, CONFIGURATIONS, K, configured, fed_gradients, same_bits
 
 CASES = {name: (name, options) for name, options in CONFIGURATIONS.items()}

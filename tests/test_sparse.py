@@ -6,7 +6,7 @@ import tensorflow.compat.v1 as tf
 from tensorflow.python.keras import optimizers as upstream
 
 import keras_optimizers
-from keras_optimizers import dense, kernels, sparse
+from keras_optimizers.lowering import dense, kernels, sparse
 from tests.recorded.ordering import order_reads_before_writes
 from tests.training import CLASS_NAMES, CONFIGURATIONS, K, configured, same_bits, scalars_of
 

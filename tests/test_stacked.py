@@ -5,7 +5,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 import keras_optimizers
-from keras_optimizers import stacked
+from keras_optimizers.lowering import stacked
 from tests.training import CLASS_NAMES, K, configured, fed_gradients, same_bits
 
 # Several stacks, one shape whose size has a remainder, and some left alone.

@@ -12,9 +12,9 @@ checkpoints and for live optimizers. Runs on Python 3.6 and later.
 import os
 from typing import Any, List, Optional
 
-from keras_optimizers.checkpoint import spokes as _spokes
 from keras_optimizers.checkpoint.errors import CheckpointError, NotRepresentable
 from keras_optimizers.checkpoint.fitting import fit as _fit
+from keras_optimizers.checkpoint.formats import registry as _spokes
 from keras_optimizers.checkpoint.live import capture, restore
 from keras_optimizers.checkpoint.migration import migrate
 from keras_optimizers.checkpoint.report import Report

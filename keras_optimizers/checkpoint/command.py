@@ -30,9 +30,9 @@ examples:
 
 def migrate_examples() -> str:
     """The formats, and examples."""
-    from keras_optimizers.checkpoint import spokes
+    from keras_optimizers.checkpoint.formats import registry
 
-    titles = spokes.titles()
+    titles = registry.titles()
     width = max(map(len, titles))
     listed = [f"  {name:<{width}}  {title}" for name, title in titles.items()]
     return "formats:\n" + "\n".join(listed) + "\n\n" + MIGRATE_EXAMPLES
@@ -112,7 +112,7 @@ def _command(
 
     def run(options: argparse.Namespace) -> int:
         from keras_optimizers.checkpoint.errors import CheckpointError
-        from keras_optimizers.checkpoint.supervision import supervised
+        from keras_optimizers.checkpoint.storage.supervision import supervised
 
         def guarded() -> int:
             try:
@@ -129,14 +129,14 @@ def _command(
 
 
 def _needs_tensorflow(options: argparse.Namespace, paths: Sequence[str]) -> bool:
-    from keras_optimizers.checkpoint import spokes
     from keras_optimizers.checkpoint.errors import CheckpointError
+    from keras_optimizers.checkpoint.formats import registry
 
-    if getattr(options, "to", None) in spokes.BUNDLES:
+    if getattr(options, "to", None) in registry.BUNDLES:
         return True
     for path in paths:
         try:
-            if spokes.kind_of(path) == spokes.BUNDLE:
+            if registry.kind_of(path) == registry.BUNDLE:
                 return True
         except (CheckpointError, OSError):
             continue
@@ -151,9 +151,10 @@ def read_options(options: argparse.Namespace) -> Dict[str, Any]:
 
 def inspect(options: argparse.Namespace) -> int:
     """What a checkpoint holds."""
-    from keras_optimizers.checkpoint import inspection, spokes
+    from keras_optimizers.checkpoint import inspection
+    from keras_optimizers.checkpoint.formats import registry
 
-    state = spokes.read(options.file, **read_options(options))
+    state = registry.read(options.file, **read_options(options))
     description = inspection.describe(state, norms=not options.no_norms, progress=_progress())
     if options.json:
         print(json.dumps(description, indent=2))
@@ -198,10 +199,11 @@ def migrate(options: argparse.Namespace) -> int:
 
 def verify(options: argparse.Namespace) -> int:
     """Compare the next step of two checkpoints."""
-    from keras_optimizers.checkpoint import inspection, spokes, verification
+    from keras_optimizers.checkpoint import inspection, verification
+    from keras_optimizers.checkpoint.formats import registry
 
     given = read_options(options)
-    first, second = (spokes.read(path, **given) for path in (options.first, options.second))
+    first, second = (registry.read(path, **given) for path in (options.first, options.second))
     for state in (first, second):
         if state.iterations is None and options.iterations is not None:
             state.iterations = options.iterations
@@ -217,7 +219,7 @@ def verify(options: argparse.Namespace) -> int:
 
 def _progress() -> Any:
     """A progress bar on a terminal; elsewhere only the sign of life that supervision needs."""
-    from keras_optimizers.checkpoint import supervision
+    from keras_optimizers.checkpoint.storage import supervision
 
     bar: List[Any] = []
 

@@ -4,9 +4,10 @@ from typing import Any, Dict, List
 
 import numpy as np
 
-from keras_optimizers.checkpoint import layouts, mathematics
+from keras_optimizers.checkpoint import mathematics
+from keras_optimizers.checkpoint.eras import layouts
+from keras_optimizers.checkpoint.eras.layouts import Layout
 from keras_optimizers.checkpoint.errors import NotRepresentable
-from keras_optimizers.checkpoint.layouts import Layout
 from keras_optimizers.checkpoint.mathematics import OPTIMIZERS, value_of
 from keras_optimizers.checkpoint.report import (
     APPROXIMATE,

@@ -4,7 +4,8 @@ from typing import Any, Dict, List, Optional, Sequence
 
 import numpy as np
 
-from keras_optimizers.checkpoint import layouts, mathematics
+from keras_optimizers.checkpoint import mathematics
+from keras_optimizers.checkpoint.eras import layouts
 from keras_optimizers.checkpoint.fitting import fit
 from keras_optimizers.checkpoint.report import LOST, Report
 from keras_optimizers.checkpoint.state import OptimizerState, Parameter

@@ -4,12 +4,14 @@ import json
 import os
 from typing import Any, Dict, List, NamedTuple, Optional
 
-from keras_optimizers.checkpoint import configs, mathematics, spokes, verification
+from keras_optimizers.checkpoint import mathematics, verification
+from keras_optimizers.checkpoint.eras import configs
 from keras_optimizers.checkpoint.errors import CheckpointError, NotRepresentable
 from keras_optimizers.checkpoint.fitting import fit
-from keras_optimizers.checkpoint.replacing import back_up
+from keras_optimizers.checkpoint.formats import registry
 from keras_optimizers.checkpoint.report import Report
 from keras_optimizers.checkpoint.state import OptimizerState
+from keras_optimizers.checkpoint.storage.atomic_files import back_up
 
 # The error of an approximation is measured on so many elements of each parameter.
 _SAMPLE = 65536
@@ -110,9 +112,9 @@ def migrate(
     """
     _check_places(source, target, in_place, overwrite)
     values = {name: typed(name, value) for name, value in (values or {}).items()}
-    state = spokes.read(source, values=values, **(read_options or {}))
+    state = registry.read(source, values=values, **(read_options or {}))
     override(state, iterations, values)
-    spoke = spokes.target(to)
+    spoke = registry.target(to)
     report = Report()
     fitted = fit(state, spoke.layout, report)
     spoke.check(fitted, report)

@@ -526,7 +526,7 @@ def numbered(arrays, prefix):
 
 def check(era, folder, source):
     """Load every model of another era; True if all is as it was, refused, or said aloud."""
-    from keras_optimizers.checkpoint import model_config
+    from keras_optimizers.checkpoint.architecture import model_config
 
     good = True
     for function in MODELS:
@@ -553,7 +553,7 @@ def check(era, folder, source):
 
 
 def translate(config, era):
-    from keras_optimizers.checkpoint import model_config
+    from keras_optimizers.checkpoint.architecture import model_config
 
     return model_config.translate(config, DIALECTS[era])
 
@@ -612,7 +612,7 @@ def trained(model):
 
 
 def trained_by_config(config):
-    from keras_optimizers.checkpoint import weight_places
+    from keras_optimizers.checkpoint.architecture import weight_places
 
     return [bool(layer.trained) for layer in weight_places.layer_variables(config)]
 
@@ -621,7 +621,7 @@ def misplaced(model, config, arrays):
     """Whether Keras 3 keeps the weights elsewhere than the converter expects; "" if not."""
     import h5py
 
-    from keras_optimizers.checkpoint import weight_places
+    from keras_optimizers.checkpoint.architecture import weight_places
 
     places = [place for layer in weight_places.variable_paths(config).values() for place in layer]
     with tempfile.TemporaryDirectory() as scratch:

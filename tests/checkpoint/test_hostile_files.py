@@ -8,7 +8,8 @@ import time
 
 import pytest
 
-from keras_optimizers.checkpoint import read, supervision
+from keras_optimizers.checkpoint import read
+from keras_optimizers.checkpoint.storage import supervision
 from tests.checkpoint import files, fuzz
 
 

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from keras_optimizers.checkpoint import CheckpointError, weight_lists
-from keras_optimizers.checkpoint.layouts import KERAS_3, LAYOUTS, OPTIMIZER_V2
+from keras_optimizers.checkpoint import CheckpointError
+from keras_optimizers.checkpoint.eras import weight_lists
+from keras_optimizers.checkpoint.eras.layouts import KERAS_3, LAYOUTS, OPTIMIZER_V2
 from keras_optimizers.checkpoint.matching import Candidate, match_in_order
 from keras_optimizers.checkpoint.state import Array
 

@@ -9,8 +9,8 @@ import pytest
 
 from keras_optimizers import cli
 from keras_optimizers.checkpoint import CheckpointError, migrate, read, verification, write
-from keras_optimizers.checkpoint.layouts import LAYOUTS
-from keras_optimizers.checkpoint.replacing import written_whole
+from keras_optimizers.checkpoint.eras.layouts import LAYOUTS
+from keras_optimizers.checkpoint.storage.atomic_files import written_whole
 from tests.checkpoint import files
 from tests.checkpoint.files import problem
 
@@ -345,7 +345,7 @@ def test_a_nested_model_in_hdf5_for_keras_3_is_said_to_be_of_no_use(tmp_path):
 
 
 def test_keras_3_gets_long_names_of_losses_and_metrics(tmp_path):
-    from keras_optimizers.checkpoint.keras_archive import Archive
+    from keras_optimizers.checkpoint.formats.keras_archive import Archive
 
     archive = str(tmp_path / "there.keras")
     migrate(nested_model(tmp_path), archive, "keras-3")
@@ -363,12 +363,13 @@ def test_keras_3_gets_long_names_of_losses_and_metrics(tmp_path):
     ],
 )
 def test_clipping_that_the_target_lacks_is_said_to_be_lost(to, words):
-    from keras_optimizers.checkpoint import fitting, spokes
+    from keras_optimizers.checkpoint import fitting
+    from keras_optimizers.checkpoint.formats import registry
     from keras_optimizers.checkpoint.report import Report
 
     report = Report()
     fitting.fit(
-        read(files.source("tf-keras-1.10", "adam_clipnorm")), spokes.target(to).layout, report
+        read(files.source("tf-keras-1.10", "adam_clipnorm")), registry.target(to).layout, report
     )
     (entry,) = report.inexact
     assert entry.field == "clipnorm" and words in entry.explanation

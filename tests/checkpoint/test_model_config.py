@@ -11,9 +11,9 @@ import os
 
 import pytest
 
-from keras_optimizers.checkpoint import model_config, model_layers, weight_places
-from keras_optimizers.checkpoint.layer_arguments import KERAS_2, KERAS_3, TF_KERAS_2
-from keras_optimizers.checkpoint.model_config import UntranslatableModel
+from keras_optimizers.checkpoint.architecture import layers, model_config, weight_places
+from keras_optimizers.checkpoint.architecture.layer_arguments import KERAS_2, KERAS_3, TF_KERAS_2
+from keras_optimizers.checkpoint.architecture.model_config import UntranslatableModel
 
 FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "model_configs")
 FILES = sorted(
@@ -93,7 +93,7 @@ def test_there_are_files_of_every_era():
 @pytest.mark.parametrize("name", FILES)
 def test_dialect(name):
     expected = KERAS_3 if own_dialect(name) == KERAS_3 else KERAS_2
-    assert model_layers.dialect(recorded(name)) == expected
+    assert layers.dialect(recorded(name)) == expected
 
 
 @pytest.mark.parametrize("name, to", PAIRS)
@@ -109,11 +109,11 @@ def test_words_of_the_target(name, to):
         assert "batch_input_shape" not in keys
         named = [one for one in found if "class_name" in one and "__keras" not in one["class_name"]]
         assert all(one["module"].startswith("keras") for one in named)
-        assert model_layers.dialect(translated) == KERAS_3
+        assert layers.dialect(translated) == KERAS_3
     else:
         assert not keys & {"batch_shape", "module", "registered_name", "build_config"}
         assert not any("__" in str(one.get("class_name")) for one in found)
-        assert model_layers.dialect(translated) == KERAS_2
+        assert layers.dialect(translated) == KERAS_2
 
 
 @pytest.mark.parametrize("name, to", PAIRS)
@@ -126,7 +126,7 @@ def test_the_same_layers_and_variables(name, to):
     def shown(of):
         return [
             (renamed.get(one.class_name, one.class_name), one.trainable)
-            for one in model_layers.layer_order(of)
+            for one in layers.layer_order(of)
             if one.class_name != "InputLayer" and one.path[-1] != "backward_layer"
         ]
 
@@ -260,7 +260,7 @@ def test_where_nested_models_keep_their_variables():
 def test_paths_lead_to_the_layers():
     for name in FILES:
         config = recorded(name)
-        for one in model_layers.layer_order(config):
+        for one in layers.layer_order(config):
             found = config
             for step in one.path:
                 found = found[step]
@@ -338,7 +338,7 @@ def test_a_frozen_model_freezes_its_layers():
     config = keras_3(inner, dense(name="last"))
     for to in DIALECTS:
         translated, _ = model_config.translate(config, to)
-        found = [one.trainable for one in model_layers.layer_order(translated)]
+        found = [one.trainable for one in layers.layer_order(translated)]
         assert found[-2:] == [False, True]
 
 
@@ -471,7 +471,7 @@ def test_deep_nesting_is_refused():
     for _ in range(200):
         config = {"class_name": "Sequential", "config": [config]}
     for function in (
-        model_layers.layer_order,
+        layers.layer_order,
         weight_places.layer_variables,
         weight_places.variable_paths,
     ):

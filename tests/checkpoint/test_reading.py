@@ -6,7 +6,8 @@ import os
 import numpy as np
 import pytest
 
-from keras_optimizers.checkpoint import CheckpointError, fitting, layouts, read, weight_lists
+from keras_optimizers.checkpoint import CheckpointError, fitting, read
+from keras_optimizers.checkpoint.eras import layouts, weight_lists
 from keras_optimizers.checkpoint.report import Report
 from tests.checkpoint import files
 from tests.checkpoint.files import problem

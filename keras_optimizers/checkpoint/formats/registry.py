@@ -3,20 +3,20 @@
 import os
 from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
-from keras_optimizers.checkpoint import (
-    bundles,
+from keras_optimizers.checkpoint.eras import layouts
+from keras_optimizers.checkpoint.errors import CheckpointError
+from keras_optimizers.checkpoint.formats import (
     keras_3_writing,
     keras_archive,
     keras_hdf5,
-    layouts,
     object_checkpoint,
     saver,
     tf_train,
 )
-from keras_optimizers.checkpoint.errors import CheckpointError
 from keras_optimizers.checkpoint.matching import Candidate
 from keras_optimizers.checkpoint.report import Report
 from keras_optimizers.checkpoint.state import OptimizerState
+from keras_optimizers.checkpoint.storage import bundles
 
 HDF5 = "hdf5"
 ARCHIVE = "archive"

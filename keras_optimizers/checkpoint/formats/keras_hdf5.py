@@ -8,15 +8,16 @@ import json
 import os
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
-from keras_optimizers.checkpoint import configs, hdf5, layouts, weight_lists
+from keras_optimizers.checkpoint.architecture.layers import layer_order
+from keras_optimizers.checkpoint.eras import configs, layouts, weight_lists
+from keras_optimizers.checkpoint.eras.layouts import Layout
+from keras_optimizers.checkpoint.eras.weight_lists import Weight
 from keras_optimizers.checkpoint.errors import CheckpointError
-from keras_optimizers.checkpoint.layouts import Layout
 from keras_optimizers.checkpoint.matching import Candidate
-from keras_optimizers.checkpoint.model_layers import layer_order
-from keras_optimizers.checkpoint.replacing import written_whole
 from keras_optimizers.checkpoint.report import Report
 from keras_optimizers.checkpoint.state import Array, OptimizerState
-from keras_optimizers.checkpoint.weight_lists import Weight
+from keras_optimizers.checkpoint.storage import hdf5
+from keras_optimizers.checkpoint.storage.atomic_files import written_whole
 
 # Where a layout drops `iterations`, `write` puts the finished steps into lr and decay, which then
 # count from 0. The attribute of this name says so; no Keras reads it.
@@ -273,7 +274,7 @@ def write(
     Raises:
         CheckpointError: If the file cannot be written. Nothing has changed then.
     """
-    from keras_optimizers.checkpoint import model_part  # it reads whole models, too
+    from keras_optimizers.checkpoint.architecture import carry_over
 
     h5py = hdf5.require_h5py()
     weights = weight_lists.arrange(layout, state)
@@ -281,8 +282,8 @@ def write(
     serialized = configs.serialized_optimizer(layout, state.class_name, config)
     with written_whole(path) as partial, h5py.File(partial, "w") as target:
         training: Dict[str, Any] = {}
-        if source is not None and model_part.model_of(source):
-            training = model_part.carry_over(source, target, layout, state, report or Report())
+        if source is not None and carry_over.model_of(source):
+            training = carry_over.carry_over(source, target, layout, state, report or Report())
         training["optimizer_config"] = serialized
         target.attrs["training_config"] = json.dumps(training).encode("utf-8")
         group = target.create_group("optimizer_weights")

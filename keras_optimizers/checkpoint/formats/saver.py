@@ -11,13 +11,15 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from keras_optimizers.checkpoint import bundles, layouts, mathematics, weight_lists
+from keras_optimizers.checkpoint import mathematics
+from keras_optimizers.checkpoint.eras import layouts, weight_lists
+from keras_optimizers.checkpoint.eras.layouts import Layout
+from keras_optimizers.checkpoint.eras.weight_lists import Weight
 from keras_optimizers.checkpoint.errors import CheckpointError
-from keras_optimizers.checkpoint.layouts import Layout
 from keras_optimizers.checkpoint.matching import Candidate
 from keras_optimizers.checkpoint.report import Report
 from keras_optimizers.checkpoint.state import Array, OptimizerState
-from keras_optimizers.checkpoint.weight_lists import Weight
+from keras_optimizers.checkpoint.storage import bundles
 
 LAYOUT = layouts.KERAS_OPTIMIZERS._replace(
     name="saver", title="tf.train.Saver, of a graph with ours or with upstream's old classes"

@@ -2,7 +2,7 @@
 
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
 
-from keras_optimizers.checkpoint.layer_arguments import KERAS_2, KERAS_3
+from keras_optimizers.checkpoint.architecture.layer_arguments import KERAS_2, KERAS_3
 
 FUNCTIONAL = ("Model", "Functional")
 MODELS = ("Sequential", *FUNCTIONAL)

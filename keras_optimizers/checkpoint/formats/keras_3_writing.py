@@ -6,23 +6,25 @@ import tempfile
 import zipfile
 from typing import Any, Dict, Optional
 
-from keras_optimizers.checkpoint import configs, hdf5, model_config, weight_lists, weight_places
+from keras_optimizers.checkpoint.architecture import model_config, weight_places
+from keras_optimizers.checkpoint.architecture.layer_arguments import KERAS_3
+from keras_optimizers.checkpoint.architecture.layers import MODELS, layer_order
+from keras_optimizers.checkpoint.eras import configs, weight_lists
+from keras_optimizers.checkpoint.eras.layouts import Layout
 from keras_optimizers.checkpoint.errors import CheckpointError
-from keras_optimizers.checkpoint.keras_archive import (
+from keras_optimizers.checkpoint.formats.keras_archive import (
     CONFIG,
     METADATA,
     STATE_ATTRIBUTE,
     WEIGHTS,
     Archive,
 )
-from keras_optimizers.checkpoint.keras_hdf5 import WholeModel, is_whole_model
-from keras_optimizers.checkpoint.keras_hdf5 import write as write_whole_model
-from keras_optimizers.checkpoint.layer_arguments import KERAS_3
-from keras_optimizers.checkpoint.layouts import Layout
-from keras_optimizers.checkpoint.model_layers import MODELS, layer_order
-from keras_optimizers.checkpoint.replacing import written_whole
+from keras_optimizers.checkpoint.formats.keras_hdf5 import WholeModel, is_whole_model
+from keras_optimizers.checkpoint.formats.keras_hdf5 import write as write_whole_model
 from keras_optimizers.checkpoint.report import LOST, RECOMPUTED, Report
 from keras_optimizers.checkpoint.state import Array, OptimizerState
+from keras_optimizers.checkpoint.storage import hdf5
+from keras_optimizers.checkpoint.storage.atomic_files import written_whole
 
 SNIPPET = """\
 import json, h5py, keras

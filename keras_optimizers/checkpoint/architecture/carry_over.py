@@ -4,14 +4,17 @@ import json
 import zipfile
 from typing import Any, Dict, Optional
 
-from keras_optimizers.checkpoint import configs, hdf5, keras_archive, layouts, model_config
+from keras_optimizers.checkpoint.architecture import model_config
+from keras_optimizers.checkpoint.architecture.layer_arguments import KERAS_2, KERAS_3, TF_KERAS_2
+from keras_optimizers.checkpoint.architecture.layers import dialect
+from keras_optimizers.checkpoint.eras import configs, layouts
+from keras_optimizers.checkpoint.eras.layouts import Layout
 from keras_optimizers.checkpoint.errors import CheckpointError
-from keras_optimizers.checkpoint.keras_hdf5 import WholeModel, is_whole_model
-from keras_optimizers.checkpoint.layer_arguments import KERAS_2, KERAS_3, TF_KERAS_2
-from keras_optimizers.checkpoint.layouts import Layout
-from keras_optimizers.checkpoint.model_layers import dialect
+from keras_optimizers.checkpoint.formats import keras_archive
+from keras_optimizers.checkpoint.formats.keras_hdf5 import WholeModel, is_whole_model
 from keras_optimizers.checkpoint.report import COPIED, DEFAULTED, LOST, RECOMPUTED, Report
 from keras_optimizers.checkpoint.state import Array, OptimizerState
+from keras_optimizers.checkpoint.storage import hdf5
 
 # What a file of each era says about who wrote it; loaders, and `inspect`, go by it.
 _VERSIONS = {

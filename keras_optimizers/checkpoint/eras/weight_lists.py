@@ -4,9 +4,9 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tu
 
 import numpy as np
 
-from keras_optimizers.checkpoint import layouts
+from keras_optimizers.checkpoint.eras import layouts
+from keras_optimizers.checkpoint.eras.layouts import Layout
 from keras_optimizers.checkpoint.errors import CheckpointError
-from keras_optimizers.checkpoint.layouts import Layout
 from keras_optimizers.checkpoint.matching import (
     Candidate,
     match_in_order,

@@ -13,20 +13,16 @@ import tempfile
 import zipfile
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
-from keras_optimizers.checkpoint import (
-    configs,
-    hdf5,
-    layouts,
-    weight_lists,
-    weight_places,
-)
+from keras_optimizers.checkpoint.architecture import weight_places
+from keras_optimizers.checkpoint.architecture.layers import layer_order
+from keras_optimizers.checkpoint.eras import configs, layouts, weight_lists
+from keras_optimizers.checkpoint.eras.layouts import Layout
+from keras_optimizers.checkpoint.eras.weight_lists import Weight
 from keras_optimizers.checkpoint.errors import CheckpointError
-from keras_optimizers.checkpoint.keras_hdf5 import holds
-from keras_optimizers.checkpoint.layouts import Layout
+from keras_optimizers.checkpoint.formats.keras_hdf5 import holds
 from keras_optimizers.checkpoint.matching import Candidate
-from keras_optimizers.checkpoint.model_layers import layer_order
 from keras_optimizers.checkpoint.state import Array, OptimizerState
-from keras_optimizers.checkpoint.weight_lists import Weight
+from keras_optimizers.checkpoint.storage import hdf5
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 _LARGEST_JSON = 1 << 26

@@ -11,8 +11,8 @@ from typing import Any, Dict, Iterable, List, Tuple
 import numpy as np
 
 from keras_optimizers.checkpoint.errors import CheckpointError
-from keras_optimizers.checkpoint.replacing import folder_beside, to_disk
 from keras_optimizers.checkpoint.state import Array
+from keras_optimizers.checkpoint.storage.atomic_files import folder_beside, to_disk
 
 # Tensors are handed to TensorFlow in portions of this many bytes.
 _PORTION = 1 << 26

@@ -8,7 +8,7 @@ import tensorflow.compat.v1 as tf
 
 from keras_optimizers import registry
 from keras_optimizers.base import Optimizer
-from keras_optimizers.host import (
+from keras_optimizers.hosts import (
     TF_KERAS,
     Host,
     StandaloneKeras,

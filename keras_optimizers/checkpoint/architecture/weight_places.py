@@ -2,8 +2,8 @@
 
 from typing import Dict, Iterator, List, NamedTuple, Sequence, Tuple
 
-from keras_optimizers.checkpoint.layer_arguments import RECURRENT, VARIABLES
-from keras_optimizers.checkpoint.model_layers import (
+from keras_optimizers.checkpoint.architecture.layer_arguments import RECURRENT, VARIABLES
+from keras_optimizers.checkpoint.architecture.layers import (
     DEEPEST,
     FUNCTIONAL,
     MODELS,

@@ -3,9 +3,9 @@
 import math
 from typing import Any, Dict, List, Tuple
 
-from keras_optimizers.checkpoint import layouts
+from keras_optimizers.checkpoint.eras import layouts
+from keras_optimizers.checkpoint.eras.layouts import Layout
 from keras_optimizers.checkpoint.errors import CheckpointError
-from keras_optimizers.checkpoint.layouts import Layout
 from keras_optimizers.checkpoint.mathematics import CLIPPING, EXTENSIONS, OPTIMIZERS
 
 # What later eras write into every config, as they do where it is off.

@@ -12,13 +12,17 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from keras_optimizers.checkpoint import bundles, keras_hdf5, layouts, mathematics, model_part
+from keras_optimizers.checkpoint import mathematics
+from keras_optimizers.checkpoint.architecture import carry_over
+from keras_optimizers.checkpoint.eras import layouts
+from keras_optimizers.checkpoint.eras.layouts import Layout
 from keras_optimizers.checkpoint.errors import CheckpointError
-from keras_optimizers.checkpoint.layouts import Layout
+from keras_optimizers.checkpoint.formats import keras_hdf5
 from keras_optimizers.checkpoint.matching import Candidate
-from keras_optimizers.checkpoint.replacing import folder_beside
 from keras_optimizers.checkpoint.report import Report
 from keras_optimizers.checkpoint.state import Array, OptimizerState, Parameter
+from keras_optimizers.checkpoint.storage import bundles
+from keras_optimizers.checkpoint.storage.atomic_files import folder_beside
 
 LAYOUT = layouts.OPTIMIZER_V2._replace(
     name="checkpoint", title="tf.train.Checkpoint or save_weights, with OptimizerV2"
@@ -261,7 +265,7 @@ def write(
     Raises:
         CheckpointError: If the source holds no model, or this TensorFlow has no Keras 2.
     """
-    if not model_part.model_of(source):
+    if not carry_over.model_of(source):
         raise CheckpointError(
             "An object checkpoint follows the objects of a model, and the source holds none. Give "
             "one with --model FILE."

@@ -9,12 +9,14 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
-from keras_optimizers.checkpoint import bundles, layouts, mathematics
+from keras_optimizers.checkpoint import mathematics
+from keras_optimizers.checkpoint.eras import layouts
+from keras_optimizers.checkpoint.eras.layouts import Layout
 from keras_optimizers.checkpoint.errors import CheckpointError, NotRepresentable
-from keras_optimizers.checkpoint.layouts import Layout
 from keras_optimizers.checkpoint.matching import Candidate
 from keras_optimizers.checkpoint.report import APPROXIMATE, RECOMPUTED, Report
 from keras_optimizers.checkpoint.state import Array, OptimizerState, Parameter
+from keras_optimizers.checkpoint.storage import bundles
 
 LAYOUT = layouts.TF_KERAS_1_10._replace(
     name="saver-tf-train",

@@ -9,9 +9,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from keras_optimizers import kernels
 from keras_optimizers.backend import Tensor, Variable
-from keras_optimizers.dense import DenseUpdate, one_kernel
 from keras_optimizers.expressions import (
     ADD,
     DIVIDE,
@@ -28,6 +26,8 @@ from keras_optimizers.expressions import (
     Known,
     Scalar,
 )
+from keras_optimizers.lowering import kernels
+from keras_optimizers.lowering.dense import DenseUpdate, one_kernel
 
 _PACKET = kernels.PACKET
 

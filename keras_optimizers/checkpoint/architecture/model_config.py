@@ -13,8 +13,7 @@ Where the eras differ without saying so, and this module does the sum:
 import copy
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
-from keras_optimizers.checkpoint.errors import CheckpointError
-from keras_optimizers.checkpoint.layer_arguments import (
+from keras_optimizers.checkpoint.architecture.layer_arguments import (
     ACTIVATIONS,
     ARGUMENTS,
     CONSTRAINTS,
@@ -33,7 +32,7 @@ from keras_optimizers.checkpoint.layer_arguments import (
     TRAINING_ALONE,
     Extra,
 )
-from keras_optimizers.checkpoint.model_layers import (
+from keras_optimizers.checkpoint.architecture.layers import (
     FUNCTIONAL,
     MODELS,
     Config,
@@ -44,6 +43,7 @@ from keras_optimizers.checkpoint.model_layers import (
     names_of,
     own_name,
 )
+from keras_optimizers.checkpoint.errors import CheckpointError
 
 _WRAPPERS = ("TimeDistributed", "Bidirectional")
 # Where the classes of Keras itself say they are from.

@@ -5,13 +5,13 @@ from typing import Any, Dict, List, Sequence, Tuple
 
 import tensorflow.compat.v1 as tf
 
-from keras_optimizers import kernels
 from keras_optimizers.backend import Tensor, Variable, colocated_with
-from keras_optimizers.dense import DenseUpdate
+from keras_optimizers.coefficients import Transport
 from keras_optimizers.expressions import Expression, wrapped
-from keras_optimizers.sparse import SparseUpdate
-from keras_optimizers.stacked import NotElementwise, StackedUpdate, stacks
-from keras_optimizers.transport import Transport
+from keras_optimizers.lowering import kernels
+from keras_optimizers.lowering.dense import DenseUpdate
+from keras_optimizers.lowering.sparse import SparseUpdate
+from keras_optimizers.lowering.stacked import NotElementwise, StackedUpdate, stacks
 
 Formulas = Tuple[Expression, Dict[str, Expression]]
 

@@ -9,9 +9,7 @@ from typing import Any, Dict, List, Sequence
 
 import tensorflow.compat.v1 as tf
 
-from keras_optimizers import kernels
 from keras_optimizers.backend import Tensor, Variable
-from keras_optimizers.dense import one_kernel
 from keras_optimizers.expressions import (
     ADD,
     ROOT,
@@ -22,6 +20,8 @@ from keras_optimizers.expressions import (
     Known,
     Scalar,
 )
+from keras_optimizers.lowering import kernels
+from keras_optimizers.lowering.dense import one_kernel
 
 # Elements: of larger parameters the stack costs more memory traffic than it saves starts.
 _LARGEST = 2**14

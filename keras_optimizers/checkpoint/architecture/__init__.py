@@ -1,0 +1,1 @@
+"""A model's architecture and variables, in the words of another era."""

@@ -1,0 +1,1 @@
+"""What each era of Keras can express, and how it writes it down."""

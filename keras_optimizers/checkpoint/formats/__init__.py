@@ -1,0 +1,1 @@
+"""The file formats: a reader or a writer each, and their registry."""

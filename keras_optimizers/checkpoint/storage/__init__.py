@@ -1,0 +1,1 @@
+"""HDF5, TensorFlow bundles, atomic files, and the process that reads them."""

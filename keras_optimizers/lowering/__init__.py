@@ -1,0 +1,1 @@
+"""From the formulas of an update rule to the ops of a step."""
