@@ -89,6 +89,12 @@ def add_migrate_arguments(parser: argparse.ArgumentParser) -> None:
         default="training",
         help="for saver: the name scope of the slots' variables (default: training)",
     )
+    parser.add_argument(
+        "--keras-version",
+        metavar="VERSION",
+        help="for HDF5: the release that will read the file, where it differs from its era "
+        "(Keras 2.0.0 to 2.0.5 order slots by name)",
+    )
     parser.set_defaults(command=_command(migrate, ["source", "model"]))
 
 
@@ -180,7 +186,9 @@ def migrate(options: argparse.Namespace) -> int:
     if options.target is None and not options.in_place:
         print("keras-optimizers migrate: give DST, or --in-place", file=sys.stderr)
         return UNUSABLE
-    write_options = {"scope": options.scope} if options.to == "saver" else {}
+    given = {"scope": options.scope if options.to == "saver" else None}
+    given["keras_version"] = options.keras_version
+    write_options = {name: value for name, value in given.items() if value is not None}
     outcome = migration.migrate(
         options.source,
         options.source if options.target is None else options.target,
