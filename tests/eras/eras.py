@@ -138,15 +138,12 @@ def inner_optimizer(model):
 
 def state_arrays(model):
     """What the optimizer itself shows of its state."""
-    shown = getattr(model.optimizer, "get_weights", None)
-    if shown is None:
-        return [np.asarray(variable) for variable in model.optimizer.variables]
     try:
-        return [np.asarray(value) for value in shown()]
-    except (AttributeError, NotImplementedError):
-        variables = model.optimizer.variables
+        return [np.asarray(value) for value in model.optimizer.get_weights()]
+    except (AttributeError, NotImplementedError):  # the new classes have no such method, or refuse
+        variables = inner_optimizer(model).variables
         variables = variables() if callable(variables) else variables
-        return [variable.numpy() for variable in variables]
+        return [np.asarray(variable) for variable in variables]
 
 
 # Roles of the slots, by the names that OptimizerState has for them. The old classes have a group

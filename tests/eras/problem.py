@@ -84,7 +84,7 @@ RELEASE_CASES = dict(
             {
                 "schedule": (
                     "PiecewiseConstantDecay",
-                    {"boundaries": [10, 25], "values": [0.01, 0.005, 0.001]},
+                    {"boundaries": [10.0, 25.0], "values": [0.01, 0.005, 0.001]},
                 )
             },
             "sequential",

@@ -93,6 +93,9 @@ def main():
     for name in ("tensorflow", "keras"):
         if name in sys.modules:
             versions[name] = getattr(sys.modules[name], "__version__", None)
+    if era.package == "tf.keras":  # the version that its files name
+        shown = getattr(eras.keras_of(options.era), "__version__", None)
+        versions["keras"] = shown or versions.get("keras")
     with open(os.path.join(folder, "versions.json"), "w") as opened:
         json.dump(versions, opened, indent=1, sort_keys=True)
         opened.write("\n")
