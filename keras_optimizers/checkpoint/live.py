@@ -68,7 +68,7 @@ def restore(optimizer: Any, state: OptimizerState, names: Optional[Sequence[str]
     Raises:
         ValueError: If the class, the parameters or a constant (epsilon, amsgrad ...) differ.
     """
-    from keras_optimizers import backend
+    from keras_optimizers.variables import is_variable
 
     _check(optimizer)
     own = type(optimizer).__name__
@@ -85,7 +85,7 @@ def restore(optimizer: Any, state: OptimizerState, names: Optional[Sequence[str]
             variables.append(getattr(optimizer, name))
             values.append(np.asarray(fitted.scalars[name]))
     for name, value in fitted.hyperparameters.items():
-        if backend.is_variable(getattr(optimizer, name, None)):
+        if is_variable(getattr(optimizer, name, None)):
             variables.append(getattr(optimizer, name))
             values.append(np.asarray(value))
     slots = optimizer.weights[len(optimizer.weight_scalars) :]
@@ -151,11 +151,11 @@ def _pair(optimizer: Any, state: OptimizerState, names: Optional[Sequence[str]])
 
 def _check_constants(optimizer: Any, state: OptimizerState, report: Report) -> None:
     """What the graph holds as constants cannot be restored: it must be the same."""
-    from keras_optimizers import backend
+    from keras_optimizers.variables import is_variable
 
     config = optimizer._host.from_config(optimizer.get_config())
     for name, value in state.hyperparameters.items():
-        if backend.is_variable(getattr(optimizer, name, None)):
+        if is_variable(getattr(optimizer, name, None)):
             continue
         held = config.get(name)
         if name in mathematics.EXTENSIONS and not mathematics.is_extended(name, value):
