@@ -203,7 +203,6 @@ OPTIMIZER_V2 = Layout(
     "tf.keras 1.14 to 2.10, and tf.keras.optimizers.legacy after that, HDF5",
     idle_velocity=False,
     amsgrad_placeholders=False,
-    interleaved=("RMSprop",),
     roles=_OPTIMIZER_V2_ROLES,
     scalar_names={
         "iterations": "training/{class_name}/iter:0",

@@ -10,10 +10,12 @@ from typing import Any, Dict, List, Optional, Tuple
 
 from keras_optimizers.checkpoint.architecture.layers import layer_order
 from keras_optimizers.checkpoint.eras import configs, layouts, releases, weight_lists
-from keras_optimizers.checkpoint.eras.weight_lists import Weight
+from keras_optimizers.checkpoint.eras.layouts import Layout
+from keras_optimizers.checkpoint.eras.releases import Release
+from keras_optimizers.checkpoint.eras.weight_lists import Content, Weight
 from keras_optimizers.checkpoint.errors import CheckpointError
 from keras_optimizers.checkpoint.formats.format import Reader, ReadRequest
-from keras_optimizers.checkpoint.matching import Candidate
+from keras_optimizers.checkpoint.matching import Candidate, sorted_by_name
 from keras_optimizers.checkpoint.state import Array, OptimizerState, Provenance
 from keras_optimizers.checkpoint.storage import hdf5
 
@@ -181,7 +183,7 @@ def _read(model: WholeModel) -> OptimizerState:
         state = OptimizerState(class_name, options, None, parameters, {}, {}, provenance, notes)
         state.doubts.update(doubts)
         return state
-    content = weight_lists.parse(layout, class_name, options, weights, candidates, path)
+    content = _parse_weights(release, layout, class_name, options, weights, candidates, path)
     scalars = dict(content.scalars)
     rate = scalars.pop("learning_rate", None)
     if rate is not None and not layouts.is_scheduled(layout, options):
@@ -205,6 +207,55 @@ def _read(model: WholeModel) -> OptimizerState:
     state.variables = {one.name: one.array for one in candidates or []}
     state.opened_file = model
     return state
+
+
+def _parse_weights(
+    release: Release,
+    layout: Layout,
+    class_name: str,
+    options: Dict[str, Any],
+    weights: List[Weight],
+    candidates: Optional[List[Candidate]],
+    path: str,
+) -> Content:
+    """The state in the list, its parameters in the model's order.
+
+    Raises:
+        CheckpointError: If the list fits in no order, or in two and the file tells not which.
+    """
+    by_name = None if candidates is None else sorted_by_name(candidates)
+    orders = {
+        "model": [candidates],
+        "name": [by_name],
+        "unknown": [candidates] if by_name == candidates else [candidates, by_name],
+    }[release.slot_order]
+    found, problems = [], []
+    for order in orders:
+        try:
+            found.append(weight_lists.parse(layout, class_name, options, weights, order, path))
+        except CheckpointError as error:
+            problems.append(error)
+    if not found:
+        raise problems[0]
+    if len(found) == 2 and _owners(found[0]) != _owners(found[1]):
+        raise CheckpointError(
+            f"Cannot read {path!r}: it does not say which Keras wrote it, and its slots fit in two "
+            "orders, that of the layers and (Keras 2.0.0 to 2.0.5) that of the weights' names. "
+            "Write the version into the file's attribute keras_version."
+        )
+    content = found[0]
+    if candidates is not None and release.slot_order == "name":
+        places = {one.name: place for place, one in enumerate(candidates)}
+        content.parameters.sort(key=lambda one: places.get(one.name.split("#")[0], len(places)))
+    return content
+
+
+def _owners(content: Content) -> Dict[str, List[int]]:
+    """Which array each parameter has, role by role."""
+    return {
+        role: [id(arrays.get(name)) for name in sorted(one.name for one in content.parameters)]
+        for role, arrays in content.slots.items()
+    }
 
 
 READER = Reader(hdf5.is_hdf5, read)
