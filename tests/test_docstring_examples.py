@@ -1,4 +1,4 @@
-"""The examples in the docstrings of all public names run, each in a new graph and an empty folder."""
+"""The examples in the docstrings of all public names run, each in a new graph and folder."""
 
 import doctest
 

@@ -18,23 +18,6 @@ import numpy as np
 Shape = Tuple[int, ...]
 
 
-class Parameter(NamedTuple):
-    """A trained variable: its name without ":0", its shape, its dtype's name.
-
-    `value` is its array where the source holds it, else None.
-
-    Examples:
-        >>> from keras_optimizers.checkpoint import Parameter
-        >>> Parameter("dense/kernel", (784, 10), "float32").shape
-        (784, 10)
-    """
-
-    name: str
-    shape: Shape
-    dtype: str
-    value: Optional["Array"] = None
-
-
 class Array:
     """An array that is read when it is asked for, so that large files pass through in pieces.
 
@@ -105,6 +88,23 @@ class _Scaled(Array):
     def scaled(self, factor: float) -> Array:
         both = self._factor * factor
         return self._original.scaled(1.0 if abs(both - 1) < 1e-6 else both)
+
+
+class Parameter(NamedTuple):
+    """A trained variable: its name without ":0", its shape, its dtype's name.
+
+    `value` is its array where the source holds it, else None.
+
+    Examples:
+        >>> from keras_optimizers.checkpoint import Parameter
+        >>> Parameter("dense/kernel", (784, 10), "float32").shape
+        (784, 10)
+    """
+
+    name: str
+    shape: Shape
+    dtype: str
+    value: Optional[Array] = None
 
 
 class Provenance(NamedTuple):
