@@ -5,11 +5,11 @@ from typing import Any, Dict, List, Optional, Tuple
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from keras_optimizers.backend import Tensor
 from keras_optimizers.base import Optimizer
 from keras_optimizers.expressions import maximum, sqrt, square
 from keras_optimizers.lowering.kernels import FusedStep
 from keras_optimizers.scalars import Step
+from keras_optimizers.tensorflow_types import Tensor
 
 
 class Adam(Optimizer):

@@ -3,20 +3,25 @@
 from types import SimpleNamespace
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
+import numpy as np  # noqa: F401 (type comments)
 import tensorflow.compat.v1 as tf
 
-from keras_optimizers import backend, checks, gradients, horovod, hosts
-from keras_optimizers.backend import Tensor, Variable
+from keras_optimizers import checks, gradients, horovod, hosts
+from keras_optimizers.checks import require_graph_mode
 from keras_optimizers.coefficients import Transport
 from keras_optimizers.lowering import kernels
 from keras_optimizers.lowering.build import BuildUpdates
+from keras_optimizers.placement import on_the_task_of, task_of
 from keras_optimizers.scalars import Step
+from keras_optimizers.tensorflow_private import HostOptimizer
+from keras_optimizers.tensorflow_types import Tensor, Variable
+from keras_optimizers.variables import is_variable, new_variable, static_shape, zeros_beside
 from keras_optimizers.weights import check_weights
 
 # Public signatures carry their types in comments: `inspect.signature` must equal the reference's.
 
 
-class Optimizer(backend.HostOptimizer):
+class Optimizer(HostOptimizer):
     """Abstract base of all optimizers.
 
     An optimizer turns a loss and variables into assign ops: `get_updates(loss, params)`. One run
@@ -58,7 +63,7 @@ class Optimizer(backend.HostOptimizer):
 
     def __init__(self, **kwargs):
         # type: (**Any) -> None
-        backend.require_graph_mode()
+        require_graph_mode()
         self._host = hosts.current()
         if self._host.counts_first and "iterations" not in self.weight_scalars:
             self.weight_scalars = ("iterations",) + self.weight_scalars
@@ -137,7 +142,7 @@ class Optimizer(backend.HostOptimizer):
         Raises:
             ValueError: If a parameter has no gradient (the text names it).
         """
-        single = backend.is_variable(params)  # as the callback TensorBoard passes it
+        single = is_variable(params)  # as the callback TensorBoard passes it
         found = gradients.gradients_of(loss, [params] if single else list(params))
         return gradients.clip(found, self._host.clipping(self._clipping()))
 
@@ -201,18 +206,18 @@ class Optimizer(backend.HostOptimizer):
                 f"{type(self).__name__} has no update rule. Use one of the optimizers, or override "
                 "`get_updates` (or `slot_roles`, `step_coefficients` and `update_rule`)."
             )
-        backend.require_graph_mode()
+        require_graph_mode()
         params = gradients.check_parameters(params)
         self._host.check_parameters(params)
-        scalars = [value for value in vars(self).values() if backend.is_variable(value)]
+        scalars = [value for value in vars(self).values() if is_variable(value)]
         checks.check_graph(loss, params, scalars)
-        shapes = [backend.static_shape(parameter) for parameter in params]
+        shapes = [static_shape(parameter) for parameter in params]
         found = [
             gradient if _stays_sparse(gradient, parameter) else kernels.dense(gradient, parameter)
             for gradient, parameter in zip(self.get_gradients(loss, params), params)
         ]
         step = Step(self, tf.as_dtype(self._host.floatx()))
-        with backend.on_the_task_of(self._home()):
+        with on_the_task_of(self._home()):
             coefficients = self._coefficients_by_dtype(step, params)
         weights, slots = self._create_slots(params, shapes)
         # Nothing is written before the loss and all gradients have read what they need.
@@ -245,7 +250,7 @@ class Optimizer(backend.HostOptimizer):
         """The scalar beside which the coefficients of a step are computed."""
         # Not `iterations`, which may be a global step on another server than the hyperparameters.
         own = self.__dict__.get("lr")
-        return self.iterations if backend.task_of(own) is None else own
+        return self.iterations if task_of(own) is None else own
 
     def _coefficients_by_dtype(
         self, step: Step, params: Sequence[Variable]
@@ -273,10 +278,10 @@ class Optimizer(backend.HostOptimizer):
         # Role by role, as in `weights`: the variables' names count up in this order.
         by_role = {
             role: [
-                backend.zeros(
+                zeros_beside(
+                    parameter,
                     self.slot_shape(role, shape),
                     parameter.dtype.base_dtype,
-                    parameter,
                     self._host.slot_name(role, index),
                 )
                 for index, (parameter, shape) in enumerate(zip(params, shapes))
@@ -297,14 +302,14 @@ class Optimizer(backend.HostOptimizer):
     ) -> List[tf.Operation]:
         """Writes of `iterations` and the optimizer's own scalars, after all who read them."""
         home = self._home()
-        with backend.on_the_task_of(home):
+        with on_the_task_of(home):
             new_values = self.scalar_updates(coefficients[step.dtype])
             readers = step.values
             for computed in coefficients.values():
                 readers += [value for value in vars(computed).values() if tf.is_tensor(value)]
-            if backend.task_of(home) != backend.task_of(self.iterations):
+            if task_of(home) != task_of(self.iterations):
                 readers = [tf.group(*readers)]  # one message, not one from each reader
-        with tf.control_dependencies(readers), backend.on_the_task_of(home):
+        with tf.control_dependencies(readers), on_the_task_of(home):
             return [kernels.count(self.iterations)] + kernels.assign_all(
                 [(getattr(self, name), value) for name, value in new_values.items()]
             )
@@ -331,7 +336,7 @@ class Optimizer(backend.HostOptimizer):
         len(weights)  # what has no length fails as it does in the reference
         variables, values = list(self.weights), self.complete_weights(list(weights))
         iterations = getattr(self, "iterations", None)
-        left_out = backend.is_variable(iterations) and not any(v is iterations for v in variables)
+        left_out = is_variable(iterations) and not any(v is iterations for v in variables)
         if left_out and variables and len(values) == len(variables) + 1:  # as in Keras 2.3
             variables.insert(0, iterations)
         if self._host.counts_first and variables and len(values) == len(variables) - 1:
@@ -381,8 +386,8 @@ class Optimizer(backend.HostOptimizer):
                 dtype = tf.int64 if name == "iterations" else self._host.floatx()
                 own_name = self._host.renamed.get(name, name)
                 # All on one parameter server: what is computed of them needs not travel first.
-                with backend.on_the_task_of(created):
-                    created = backend.variable(value, dtype, own_name)
+                with on_the_task_of(created):
+                    created = new_variable(value, dtype, own_name)
                 setattr(self, name, created)
 
     def _config(self, *names: str, **values: Any) -> Dict[str, Any]:

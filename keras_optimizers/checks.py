@@ -5,8 +5,23 @@ from typing import Any, Sequence
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from keras_optimizers import backend, hosts
-from keras_optimizers.backend import Tensor, Variable
+from keras_optimizers import hosts
+from keras_optimizers.tensorflow_types import Tensor, Variable
+from keras_optimizers.variables import is_variable
+
+
+def require_graph_mode() -> None:
+    """Refuse eager execution.
+
+    Raises:
+        RuntimeError: If eager execution is on where this is called.
+    """
+    if tf.executing_eagerly():
+        raise RuntimeError(
+            "keras_optimizers builds graphs and does not support eager execution. "
+            "Call `tf.compat.v1.disable_eager_execution()` when the program starts, or build "
+            "the model inside `with tf.Graph().as_default():`."
+        )
 
 
 def check_fused(value: Any) -> bool:
@@ -27,7 +42,7 @@ def check_hyperparameter(owner: str, name: str, value: Any) -> None:
         TypeError: If `value` is no number.
         ValueError: If it is None.
     """
-    if tf.is_tensor(value) or backend.is_variable(value):
+    if tf.is_tensor(value) or is_variable(value):
         return
     explanation = f"The argument `{name}` of {owner} must be a number, received: {value!r}"
     if value is None:
@@ -59,9 +74,17 @@ def check_graph(loss: Tensor, params: Sequence[Variable], scalars: Sequence[Vari
                     "graph.as_default():`, and after `clear_session()` anew."
                 )
     for given in [*params, loss] if tf.is_tensor(loss) else params:
-        if not backend.is_in_reach(given):
+        if not _is_in_reach(given):
             raise ValueError(
                 f"Tensor {given.name} is not an element of this graph: it is in another graph "
                 "than the current one. Call `get_updates` where the model was built: "
                 "`with loss.graph.as_default():`, with the parameters of that graph."
             )
+
+
+def _is_in_reach(value: Any) -> bool:
+    """Whether new ops can use a tensor or variable: it is in the current graph or around it."""
+    graph = tf.get_default_graph()
+    while graph is not None and graph is not value.graph:
+        graph = getattr(graph, "outer_graph", None)  # of the body of a condition, loop or function
+    return graph is not None

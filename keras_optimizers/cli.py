@@ -142,9 +142,9 @@ def _quiet_tensorflow() -> None:
     except ImportError as error:
         print(f"keras-optimizers: {error}", file=sys.stderr)
         raise SystemExit(_BAD_USAGE) from None
-    from keras_optimizers import backend
+    from keras_optimizers.tensorflow_private import silence_deprecation_warnings
 
-    backend.silence_deprecation_warnings()
+    silence_deprecation_warnings()
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -5,8 +5,8 @@ from typing import Any, Dict, List, Tuple
 
 import tensorflow.compat.v1 as tf
 
-from keras_optimizers import backend
-from keras_optimizers.backend import Tensor, Variable
+from keras_optimizers.placement import colocated_with, on_the_task_of, task_of
+from keras_optimizers.tensorflow_types import Tensor, Variable
 
 
 class Transport:
@@ -26,20 +26,20 @@ class Transport:
 
     def to(self, parameter: Variable) -> SimpleNamespace:
         """The coefficients in the dtype of `parameter`, as attributes."""
-        dtype, task = parameter.dtype.base_dtype, backend.task_of(parameter)
+        dtype, task = parameter.dtype.base_dtype, task_of(parameter)
         coefficients = self._coefficients[dtype]
         names = sorted(name for name, value in vars(coefficients).items() if tf.is_tensor(value))
-        if task is None or task == backend.task_of(self._home) or len(names) < 2:
+        if task is None or task == task_of(self._home) or len(names) < 2:
             return coefficients
         if (task, dtype) not in self._unpacked:
             packed = self._pack(dtype, [getattr(coefficients, name) for name in names])
-            with backend.colocated_with(parameter):
+            with colocated_with(parameter):
                 values = dict(zip(names, tf.unstack(packed)))
             self._unpacked[task, dtype] = SimpleNamespace(**dict(vars(coefficients), **values))
         return self._unpacked[task, dtype]
 
     def _pack(self, dtype: tf.DType, values: List[Tensor]) -> Tensor:
         if dtype not in self._packed:
-            with backend.on_the_task_of(self._home):
+            with on_the_task_of(self._home):
                 self._packed[dtype] = tf.stack(values, name="coefficients")
         return self._packed[dtype]

@@ -11,7 +11,7 @@ from typing import Any, Callable, Dict, Iterator
 
 import tensorflow.compat.v1 as tf
 
-from keras_optimizers.backend import Tensor, Variable
+from keras_optimizers.tensorflow_types import Tensor, Variable
 
 # The operators.
 ADD, SUBTRACT, MULTIPLY, DIVIDE, MAXIMUM = "add", "subtract", "multiply", "divide", "maximum"

@@ -5,8 +5,9 @@ from typing import Any, Dict, List, Sequence
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from keras_optimizers.backend import Tensor, Variable, is_variable, parts_of
 from keras_optimizers.lowering.kernels import distinct_rows
+from keras_optimizers.tensorflow_types import Tensor, Variable
+from keras_optimizers.variables import is_variable, parts_of
 
 _NO_GRADIENT = (
     "An operation has `None` for gradient. Please make sure that all of your ops have a gradient "

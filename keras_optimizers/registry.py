@@ -4,7 +4,7 @@ from typing import Any, Dict, Optional  # noqa: F401 (type comments)
 
 import tensorflow.compat.v1 as tf
 
-from keras_optimizers import backend, hosts
+from keras_optimizers import hosts
 from keras_optimizers.adadelta import Adadelta
 from keras_optimizers.adagrad import Adagrad
 from keras_optimizers.adam import Adam
@@ -13,6 +13,7 @@ from keras_optimizers.base import Optimizer
 from keras_optimizers.nadam import Nadam
 from keras_optimizers.rmsprop import RMSprop
 from keras_optimizers.sgd import SGD
+from keras_optimizers.tensorflow_private import OptimizerV2
 from keras_optimizers.tf_optimizer import TFOptimizer
 
 # By lower-case name, which is how configs name them in any letter case.
@@ -90,7 +91,7 @@ def get(identifier):
     Raises:
         ValueError: If `identifier` is none of these, or names no optimizer.
     """
-    if isinstance(identifier, (hosts.current().optimizer_class, Optimizer, backend.OptimizerV2)):
+    if isinstance(identifier, (hosts.current().optimizer_class, Optimizer, OptimizerV2)):
         return identifier
     if isinstance(identifier, tf.train.Optimizer):
         return TFOptimizer(identifier)

@@ -4,7 +4,8 @@ from typing import Any, Dict, List
 
 import tensorflow.compat.v1 as tf
 
-from keras_optimizers.backend import Tensor, read_tensor
+from keras_optimizers.tensorflow_types import Tensor
+from keras_optimizers.variables import read_tensor
 
 
 class Step:

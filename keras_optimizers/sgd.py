@@ -5,10 +5,10 @@ from typing import Any, Dict, List, Optional, Tuple
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from keras_optimizers.backend import Tensor
 from keras_optimizers.base import Optimizer
 from keras_optimizers.lowering.kernels import FusedStep
 from keras_optimizers.scalars import Step
+from keras_optimizers.tensorflow_types import Tensor
 
 _NO_VELOCITY = (
     "SGD(fused=True) was made with momentum=0 and keeps no velocity, but `momentum` has been set "

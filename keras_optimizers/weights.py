@@ -4,7 +4,7 @@ from typing import Any, List, Sequence
 
 import numpy as np
 
-from keras_optimizers.backend import Variable
+from keras_optimizers.tensorflow_types import Variable
 
 
 def check_weights(variables: Sequence[Variable], values: Sequence[Any]) -> List[np.ndarray]:

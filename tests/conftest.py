@@ -13,13 +13,13 @@ import pytest  # noqa: E402
 import keras_optimizers  # noqa: E402
 
 try:
-    from keras_optimizers import backend
+    from keras_optimizers.tensorflow_private import silence_deprecation_warnings
 except ImportError:  # the checkpoint part is tested without TensorFlow, too
     tf = None
 else:
     import tensorflow as tf
 
-    backend.silence_deprecation_warnings()
+    silence_deprecation_warnings()
 
 # The same examples every time; HYPOTHESIS_PROFILE=default looks for new ones.
 hypothesis.settings.register_profile("repeatable", derandomize=True)

@@ -132,11 +132,14 @@ def _needs_tensorflow(options: argparse.Namespace, paths: Sequence[str]) -> bool
     from keras_optimizers.checkpoint.errors import CheckpointError
     from keras_optimizers.checkpoint.formats import registry
 
-    if getattr(options, "to", None) in registry.BUNDLES:
-        return True
+    try:
+        if registry.format_named(getattr(options, "to", "")).needs_tensorflow:
+            return True
+    except CheckpointError:
+        pass  # said when the command runs
     for path in paths:
         try:
-            if registry.kind_of(path) == registry.BUNDLE:
+            if registry.reader_of(path).needs_tensorflow:
                 return True
         except (CheckpointError, OSError):
             continue

@@ -5,13 +5,14 @@ from typing import Any, Dict, List, Sequence, Tuple
 
 import tensorflow.compat.v1 as tf
 
-from keras_optimizers.backend import Tensor, Variable, colocated_with
 from keras_optimizers.coefficients import Transport
 from keras_optimizers.expressions import Expression, wrapped
 from keras_optimizers.lowering import kernels
 from keras_optimizers.lowering.dense import DenseUpdate
 from keras_optimizers.lowering.sparse import SparseUpdate
 from keras_optimizers.lowering.stacked import NotElementwise, StackedUpdate, stacks
+from keras_optimizers.placement import colocated_with
+from keras_optimizers.tensorflow_types import Tensor, Variable
 
 Formulas = Tuple[Expression, Dict[str, Expression]]
 

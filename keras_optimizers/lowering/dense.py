@@ -4,7 +4,6 @@ from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Se
 
 import tensorflow.compat.v1 as tf
 
-from keras_optimizers.backend import Tensor, Variable
 from keras_optimizers.expressions import (
     ADD,
     DIVIDE,
@@ -20,6 +19,7 @@ from keras_optimizers.expressions import (
     Scalar,
 )
 from keras_optimizers.lowering import kernels
+from keras_optimizers.tensorflow_types import Tensor, Variable
 
 # Elements from which a variable made for one kernel costs less than the passes it saves.
 _TEMPORARY_FROM = 2**16

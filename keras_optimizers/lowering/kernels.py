@@ -8,7 +8,9 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from keras_optimizers.backend import Tensor, Variable, colocated_with, may_be_on_gpu
+from keras_optimizers.placement import colocated_with, may_be_on_gpu
+from keras_optimizers.tensorflow_private import ANONYMOUS_RESOURCE
+from keras_optimizers.tensorflow_types import Tensor, Variable
 
 _raw = tf.raw_ops
 
@@ -166,16 +168,12 @@ def subtract_over_root(
     )
 
 
-# TensorFlow's name for resources of which every run makes a new one, that no other run can see.
-_ANONYMOUS = "cd2c89b7-88b7-44c8-ad83-06c2a9158347"
-
-
 def temporary(value: Tensor) -> Tuple[Tensor, tf.Operation]:
     """The handle of a variable of this run alone, and the op that gives it `value`.
 
     It takes over the memory of `value`. It is to be freed when it has been used.
     """
-    handle = _raw.VarHandleOp(dtype=value.dtype, shape=value.shape, shared_name=_ANONYMOUS)
+    handle = _raw.VarHandleOp(dtype=value.dtype, shape=value.shape, shared_name=ANONYMOUS_RESOURCE)
     return handle, _raw.AssignVariableOp(resource=handle, value=value)
 
 

@@ -9,7 +9,6 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from keras_optimizers.backend import Tensor, Variable
 from keras_optimizers.expressions import (
     ADD,
     DIVIDE,
@@ -28,6 +27,7 @@ from keras_optimizers.expressions import (
 )
 from keras_optimizers.lowering import kernels
 from keras_optimizers.lowering.dense import DenseUpdate, one_kernel
+from keras_optimizers.tensorflow_types import Tensor, Variable
 
 _PACKET = kernels.PACKET
 

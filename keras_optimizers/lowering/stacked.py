@@ -9,7 +9,6 @@ from typing import Any, Dict, List, Sequence
 
 import tensorflow.compat.v1 as tf
 
-from keras_optimizers.backend import Tensor, Variable
 from keras_optimizers.expressions import (
     ADD,
     ROOT,
@@ -22,6 +21,7 @@ from keras_optimizers.expressions import (
 )
 from keras_optimizers.lowering import kernels
 from keras_optimizers.lowering.dense import one_kernel
+from keras_optimizers.tensorflow_types import Tensor, Variable
 
 # Elements: of larger parameters the stack costs more memory traffic than it saves starts.
 _LARGEST = 2**14

@@ -111,6 +111,6 @@ def test_killed_at_any_moment_nothing_is_lost(times, tmp_path):
         migrate_until(choose.uniform(0.3, 1.1) * duration, source, target)
         with open(source, "rb") as opened:
             assert opened.read() == whole
-        assert read(target).provenance["format"] in ("tf-keras-1.10", "optimizer-v2")
+        assert read(target).provenance.format in ("tf-keras-1.10", "optimizer-v2")
     left = [name for name in os.listdir(str(tmp_path)) if not name.startswith(".")]
     assert sorted(left) == ["source.h5", "target.h5"]

@@ -57,19 +57,21 @@ def test_no_way_is_refused():
 )
 def test_dealing_is_the_inverse_of_arranging(layout, class_name, roles):
     groups = [[(role, number) for number in range(4)] for role in roles]
-    mixed = weight_lists.undeal(layout, class_name, roles, groups)
-    dealt = weight_lists.deal(layout, class_name, roles, mixed)
+    mixed = weight_lists.join_roles(layout, class_name, roles, groups)
+    dealt = weight_lists.split_by_role(layout, class_name, roles, mixed)
     assert dealt == dict(zip(roles, groups))
 
 
 def test_keras_3_writes_amsgrad_s_group_apart():
     roles = ["first_moment", "second_moment", "largest_second_moment"]
-    mixed = weight_lists.undeal(KERAS_3, "Adam", roles, [["m0", "m1"], ["v0", "v1"], ["w0", "w1"]])
+    mixed = weight_lists.join_roles(
+        KERAS_3, "Adam", roles, [["m0", "m1"], ["v0", "v1"], ["w0", "w1"]]
+    )
     assert mixed == ["m0", "v0", "m1", "v1", "w0", "w1"]
 
 
 def test_optimizer_v2_alternates_rmsprop_s_roles():
-    mixed = weight_lists.undeal(
+    mixed = weight_lists.join_roles(
         OPTIMIZER_V2, "RMSprop", ["mean_square", "momentum"], [["a0", "a1"], ["m0", "m1"]]
     )
     assert mixed == ["a0", "m0", "a1", "m1"]
