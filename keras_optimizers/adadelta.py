@@ -27,6 +27,18 @@ class Adadelta(Optimizer):
 
     References: Zeiler 2012, "ADADELTA: An Adaptive Learning Rate Method"; `Adadelta` of
     tensorflow/python/keras/optimizers.py, r1.10.
+
+    Examples:
+        >>> import tensorflow.compat.v1 as tf
+        >>> from keras_optimizers import Adadelta
+        >>> weight = tf.get_variable("weight", initializer=1.0, use_resource=True)
+        >>> optimizer = Adadelta(rho=0.95)
+        >>> step = tf.group(*optimizer.get_updates(weight * weight, [weight]))
+        >>> with tf.Session() as session:
+        ...     session.run(tf.global_variables_initializer())
+        ...     session.run(step)
+        ...     print("%.4f" % session.run(weight))
+        0.9986
     """
 
     slot_roles = ("mean_square_gradient", "mean_square_step")

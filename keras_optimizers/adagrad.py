@@ -25,6 +25,18 @@ class Adagrad(Optimizer):
 
     References: Duchi, Hazan and Singer 2011, "Adaptive Subgradient Methods for Online Learning
     and Stochastic Optimization"; `Adagrad` of tensorflow/python/keras/optimizers.py, r1.10.
+
+    Examples:
+        >>> import tensorflow.compat.v1 as tf
+        >>> from keras_optimizers import Adagrad
+        >>> weight = tf.get_variable("weight", initializer=1.0, use_resource=True)
+        >>> optimizer = Adagrad(lr=0.01, decay=0.5)
+        >>> step = tf.group(*optimizer.get_updates(weight * weight, [weight]))
+        >>> with tf.Session() as session:
+        ...     session.run(tf.global_variables_initializer())
+        ...     session.run(step)
+        ...     print("%.4f" % session.run(weight))
+        0.9900
     """
 
     slot_roles = ("sum_of_squares",)

@@ -32,6 +32,18 @@ class Adam(Optimizer):
     References: Kingma and Ba 2014, "Adam: A Method for Stochastic Optimization"; Reddi, Kale and
     Kumar 2018, "On the Convergence of Adam and Beyond"; `Adam` of
     tensorflow/python/keras/optimizers.py, r1.10.
+
+    Examples:
+        >>> import tensorflow.compat.v1 as tf
+        >>> from keras_optimizers import Adam
+        >>> weight = tf.get_variable("weight", initializer=1.0, use_resource=True)
+        >>> optimizer = Adam(lr=0.001, amsgrad=True)
+        >>> step = tf.group(*optimizer.get_updates(weight * weight, [weight]))
+        >>> with tf.Session() as session:
+        ...     session.run(tf.global_variables_initializer())
+        ...     session.run(step)
+        ...     print("%.4f" % session.run(weight))
+        0.9990
     """
 
     slot_roles = (

@@ -26,6 +26,18 @@ class Adamax(Optimizer):
 
     References: Kingma and Ba 2014, "Adam: A Method for Stochastic Optimization", section 7;
     `Adamax` of tensorflow/python/keras/optimizers.py, r1.10.
+
+    Examples:
+        >>> import tensorflow.compat.v1 as tf
+        >>> from keras_optimizers import Adamax
+        >>> weight = tf.get_variable("weight", initializer=1.0, use_resource=True)
+        >>> optimizer = Adamax(lr=0.002)
+        >>> step = tf.group(*optimizer.get_updates(weight * weight, [weight]))
+        >>> with tf.Session() as session:
+        ...     session.run(tf.global_variables_initializer())
+        ...     session.run(step)
+        ...     print("%.4f" % session.run(weight))
+        0.9980
     """
 
     slot_roles = ("first_moment", "infinity_norm")

@@ -53,6 +53,29 @@ class Optimizer(HostOptimizer):
         RuntimeError: Under eager execution.
 
     Reference: `Optimizer` of tensorflow/python/keras/optimizers.py, r1.10.
+
+    Examples:
+        >>> import tensorflow.compat.v1 as tf
+        >>> from keras_optimizers import Optimizer
+        >>> # Moves every element by `lr`, against the sign of its gradient.
+        >>> class SignDescent(Optimizer):
+        ...     def __init__(self, lr=0.25, **kwargs):
+        ...         super().__init__(**kwargs)
+        ...         self._create_scalars(iterations=0, lr=lr)
+        ...
+        ...     def step_coefficients(self, step):
+        ...         return {"lr": step["lr"]}
+        ...
+        ...     def update_rule(self, parameter, gradient, slots, coefficients):
+        ...         return parameter - coefficients.lr * tf.sign(gradient), {}
+        >>> weight = tf.get_variable("weight", initializer=[1.0, -1.0], use_resource=True)
+        >>> optimizer = SignDescent(clipnorm=1.0)
+        >>> step = tf.group(*optimizer.get_updates(tf.reduce_sum(weight * weight), [weight]))
+        >>> with tf.Session() as session:
+        ...     session.run(tf.global_variables_initializer())
+        ...     session.run(step)
+        ...     print(session.run(weight))
+        [ 0.75 -0.75]
     """
 
     # The roles of each parameter's slots, in the order of `weights`.

@@ -30,6 +30,18 @@ class Nadam(Optimizer):
 
     References: Dozat 2016, "Incorporating Nesterov Momentum into Adam"; `Nadam` of
     tensorflow/python/keras/optimizers.py, r1.10.
+
+    Examples:
+        >>> import tensorflow.compat.v1 as tf
+        >>> from keras_optimizers import Nadam
+        >>> weight = tf.get_variable("weight", initializer=1.0, use_resource=True)
+        >>> optimizer = Nadam(lr=0.002)
+        >>> step = tf.group(*optimizer.get_updates(weight * weight, [weight]))
+        >>> with tf.Session() as session:
+        ...     session.run(tf.global_variables_initializer())
+        ...     session.run(step)
+        ...     print("%.4f" % session.run(weight))
+        0.9979
     """
 
     slot_roles = ("first_moment", "second_moment")

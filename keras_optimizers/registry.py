@@ -30,6 +30,12 @@ def serialize(optimizer):
     Raises:
         NotImplementedError: For a `TFOptimizer`.
         ValueError: If `optimizer` is no optimizer.
+
+    Examples:
+        >>> from keras_optimizers import SGD, serialize
+        >>> config = serialize(SGD(lr=0.5, momentum=0.25))
+        >>> config["class_name"], config["config"]["momentum"]
+        ('SGD', 0.25)
     """
     return tf.keras.utils.serialize_keras_object(optimizer)
 
@@ -49,6 +55,12 @@ def deserialize(config, custom_objects=None):
         ValueError: If the class is unknown or the dict incomplete.
         AttributeError, KeyError, TypeError: If `config` is not such a dict at all, or its
             arguments do not fit the class.
+
+    Examples:
+        >>> from keras_optimizers import deserialize
+        >>> optimizer = deserialize({"class_name": "RMSprop", "config": {"lr": 0.5, "rho": 0.75}})
+        >>> optimizer.get_config()["rho"]
+        0.75
     """
     try:
         class_name = config["class_name"]
@@ -90,6 +102,14 @@ def get(identifier):
 
     Raises:
         ValueError: If `identifier` is none of these, or names no optimizer.
+
+    Examples:
+        >>> import keras_optimizers
+        >>> optimizer = keras_optimizers.get("nadam")
+        >>> type(optimizer).__name__
+        'Nadam'
+        >>> keras_optimizers.get(optimizer) is optimizer
+        True
     """
     if isinstance(identifier, (hosts.current().optimizer_class, Optimizer, OptimizerV2)):
         return identifier

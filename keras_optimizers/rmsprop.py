@@ -25,6 +25,18 @@ class RMSprop(Optimizer):
 
     References: Tieleman and Hinton 2012, lecture 6.5 of "Neural Networks for Machine Learning";
     `RMSprop` of tensorflow/python/keras/optimizers.py, r1.10.
+
+    Examples:
+        >>> import tensorflow.compat.v1 as tf
+        >>> from keras_optimizers import RMSprop
+        >>> weight = tf.get_variable("weight", initializer=1.0, use_resource=True)
+        >>> optimizer = RMSprop(lr=0.001, rho=0.9)
+        >>> step = tf.group(*optimizer.get_updates(weight * weight, [weight]))
+        >>> with tf.Session() as session:
+        ...     session.run(tf.global_variables_initializer())
+        ...     session.run(step)
+        ...     print("%.4f" % session.run(weight))
+        0.9968
     """
 
     slot_roles = ("mean_square",)

@@ -35,6 +35,18 @@ class SGD(Optimizer):
 
     References: Sutskever et al. 2013, "On the importance of initialization and momentum in deep
     learning"; `SGD` of tensorflow/python/keras/optimizers.py, r1.10.
+
+    Examples:
+        >>> import tensorflow.compat.v1 as tf
+        >>> from keras_optimizers import SGD
+        >>> weight = tf.get_variable("weight", initializer=1.0, use_resource=True)
+        >>> optimizer = SGD(lr=0.1, momentum=0.9)
+        >>> step = tf.group(*optimizer.get_updates(weight * weight, [weight]))
+        >>> with tf.Session() as session:
+        ...     session.run(tf.global_variables_initializer())
+        ...     session.run(step)
+        ...     print(session.run([weight, *optimizer.weights]))
+        [0.8, 1, -0.2]
     """
 
     slot_roles = ("velocity",)  # type: Tuple[str, ...]
