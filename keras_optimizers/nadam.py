@@ -8,7 +8,7 @@ import tensorflow.compat.v1 as tf
 from keras_optimizers.base import Optimizer
 from keras_optimizers.expressions import Coefficients, NewValues, Slots, sqrt, square
 from keras_optimizers.lowering.fused import FusedKernels
-from keras_optimizers.momentum_schedule import WARMING, momentum_of_step, momentum_product
+from keras_optimizers.numpy_rules import nadam_momentum_product
 from keras_optimizers.scalars import StepScalars
 from keras_optimizers.tensorflow_types import Tensor
 
@@ -84,8 +84,8 @@ class Nadam(Optimizer):
         return coefficients
 
     def _momentum(self, number: Tensor, beta_1: Tensor) -> Tensor:
-        warming = tf.constant(WARMING, number.dtype)
-        return momentum_of_step(number, beta_1, self.schedule_decay, warming, tf.pow)
+        warming = tf.pow(tf.constant(0.96, number.dtype), number * self.schedule_decay)
+        return beta_1 * (1.0 - 0.5 * warming)
 
     def update_rule(
         self, parameter: Tensor, gradient: Tensor, slots: Slots, coefficients: Coefficients
@@ -134,8 +134,10 @@ class Nadam(Optimizer):
     def complete_weights(self, weights: List[Any]) -> List[Any]:
         """r1.10, and Keras before 2.3, leave out `m_schedule`: it follows from `iterations`."""
         if len(weights) == len(self.weights) - 1 and np.ndim(weights[0]) == 0:
-            steps, beta_1 = int(np.asarray(weights[0])), self._host.scalar_values([self.beta_1])[0]
-            product = momentum_product(steps, beta_1, self.schedule_decay, self._host.floatx())
+            number = np.dtype(self._host.floatx()).type
+            beta_1 = self._host.scalar_values([self.beta_1])[0]
+            steps = int(np.asarray(weights[0]))
+            product = nadam_momentum_product(number, steps, beta_1, self.schedule_decay)
             return [weights[0], product] + weights[1:]
         return weights
 
