@@ -65,7 +65,7 @@ class Adagrad(Optimizer):
     def fused_rule(
         self, kernels: FusedKernels, slots: Slots, coefficients: Coefficients
     ) -> Optional[List[tf.Operation]]:
-        """A kernel for the rows of a lookup. With a dense gradient the rule itself is one kernel."""
+        """A kernel for the rows of a lookup. With a dense gradient the rule is one kernel."""
         if not kernels.is_sparse:
             return None
         rate = coefficients.learning_rate
