@@ -1,26 +1,26 @@
 """From names and configs to optimizers, and back."""
 
+import importlib
 from typing import Any, Dict, Optional  # noqa: F401 (type comments)
 
 import tensorflow.compat.v1 as tf
 
-from keras_optimizers import hosts
-from keras_optimizers.adadelta import Adadelta
-from keras_optimizers.adagrad import Adagrad
-from keras_optimizers.adam import Adam
-from keras_optimizers.adamax import Adamax
+from keras_optimizers import catalog, hosts
 from keras_optimizers.base import Optimizer
-from keras_optimizers.nadam import Nadam
-from keras_optimizers.rmsprop import RMSprop
-from keras_optimizers.sgd import SGD
 from keras_optimizers.tensorflow_private import OptimizerV2
 from keras_optimizers.tf_optimizer import TFOptimizer
 
+
+def _optimizers() -> Dict[str, Any]:
+    classes = [
+        getattr(importlib.import_module(f"keras_optimizers.{module}"), name)
+        for name, module in catalog.OPTIMIZERS.items()
+    ]
+    return {optimizer.__name__.lower(): optimizer for optimizer in [*classes, TFOptimizer]}
+
+
 # By lower-case name, which is how configs name them in any letter case.
-OPTIMIZERS = {
-    optimizer.__name__.lower(): optimizer
-    for optimizer in (SGD, RMSprop, Adagrad, Adadelta, Adam, Adamax, Nadam, TFOptimizer)
-}
+OPTIMIZERS = _optimizers()
 
 
 def serialize(optimizer):

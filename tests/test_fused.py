@@ -5,7 +5,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 import keras_optimizers
-from keras_optimizers.lowering import kernels
+from keras_optimizers.lowering import fused
 from tests.training import CLASS_NAMES, CONFIGURATIONS, K, configured, fed_gradients, same_bits
 
 CASES = {name: (name, options) for name, options in CONFIGURATIONS.items()}
@@ -23,7 +23,7 @@ SHAPES = [(3, 5), (16,), (7, 2), (7, 2), (7, 2), ()]
 
 @pytest.fixture(autouse=True)
 def small_tensors_use_large_ones_kernels(monkeypatch):
-    monkeypatch.setattr(kernels, "_SCRATCH_FROM", 16)
+    monkeypatch.setattr(fused, "_SCRATCH_FROM", 16)
 
 
 def make(name, fused, **more):
