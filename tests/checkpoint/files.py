@@ -10,6 +10,7 @@ ERAS = os.path.join(os.path.dirname(FOLDER), "eras")
 SOURCES = os.path.join(ERAS, "sources")
 sys.path.insert(0, ERAS)
 
+import archives  # noqa: E402, F401
 import problem  # noqa: E402
 
 TF110 = os.path.join(os.path.dirname(FOLDER), "recorded", "models")
