@@ -10,6 +10,7 @@ from typing import Any, List, Optional
 import keras_optimizers
 from keras_optimizers.bench import arguments as bench_arguments
 from keras_optimizers.checkpoint import command as checkpoint_command
+from keras_optimizers.conformance import arguments as conformance_arguments
 
 _BAD_USAGE = 2
 
@@ -27,6 +28,7 @@ examples:
   keras-optimizers inspect model.h5                        what a checkpoint holds
   keras-optimizers migrate old.h5 new.keras --to keras-3   convert it
   keras-optimizers verify old.h5 new.keras                 prove the conversion
+  keras-optimizers conformance --reference tf-1.10         equal to upstream, to the bit?
   keras-optimizers bench --case small                      measure
 """
 
@@ -87,6 +89,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     bench_arguments.add_arguments(bench)
     bench.set_defaults(command=_bench)
+    conformance = commands.add_parser(
+        "conformance",
+        help="compare optimizers with recordings of the real upstream versions",
+        description=conformance_arguments.DESCRIPTION,
+        epilog=conformance_arguments.EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    conformance_arguments.add_arguments(conformance)
+    conformance.set_defaults(command=_conformance)
     _add_checkpoint_commands(commands)
     return parser
 
@@ -130,6 +141,12 @@ def _add_checkpoint_commands(commands: Any) -> None:
 def _bench(options: argparse.Namespace) -> int:
     _quiet_tensorflow()
     from keras_optimizers.bench import command
+
+    return command.run(options)
+
+
+def _conformance(options: argparse.Namespace) -> int:
+    from keras_optimizers.conformance import command
 
     return command.run(options)
 
