@@ -9,9 +9,9 @@ import sys
 
 import pytest
 
-from tests import test_docs
+from tests.pages import ROOT, blocks_of, prepare, read
 
-PLACE = re.compile(r"# (keras_optimizers/\S+\.py)(?:, (before|after): (.*))?$")
+PLACE = re.compile(r"# (\S+\.py)(?:, (before|after): (.*))?$")
 
 
 class Copy:
@@ -20,10 +20,13 @@ class Copy:
     def __init__(self, folder):
         self.root, self.work = folder / "package", folder / "work"
         ignored = shutil.ignore_patterns("__pycache__")
-        source = os.path.join(test_docs.ROOT, "keras_optimizers")
+        source = os.path.join(ROOT, "keras_optimizers")
         shutil.copytree(source, str(self.root / "keras_optimizers"), ignore=ignored)
         self.work.mkdir()
-        test_docs.prepare(self.work)
+        prepare(self.work)
+        (self.root / "tests").mkdir()
+        for name in ("__init__.py", "conftest.py", "test_docstring_examples.py"):
+            shutil.copy(os.path.join(ROOT, "tests", name), str(self.root / "tests"))
 
     def put(self, code):
         """Do what a block of code says in its first line."""
@@ -42,11 +45,14 @@ class Copy:
     def run(self, command):
         """Exit status and output of a command of the copy."""
         words = shlex.split(command, comments=True)
-        module = ["-m", "keras_optimizers", *words[1:]] if words[0] != "python" else words[1:]
+        name, folder = {
+            "keras-optimizers": ("keras_optimizers", self.work),
+            "ci/test": ("pytest", self.root),
+        }[words[0]]
         path = os.pathsep.join([str(self.root)] + [entry for entry in sys.path[1:] if entry])
         done = subprocess.run(
-            [sys.executable, *module],
-            cwd=str(self.work),
+            [sys.executable, "-m", name, *words[1:]],
+            cwd=str(folder),
             env=dict(os.environ, PYTHONPATH=path, TF_CPP_MIN_LOG_LEVEL="2"),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -55,31 +61,40 @@ class Copy:
 
 
 def section(page, heading):
-    """The part of a page under a heading of the second level, as (language, text) of its blocks."""
-    text = test_docs.read(page)
+    """The blocks of the part of a page under a heading of the second level."""
+    text = read(page)
     start = text.index("## %s\n" % heading)
     end = text.find("\n## ", start)
     lines = range(text.count("\n", 0, start), text.count("\n", 0, end if end > 0 else len(text)))
-    return [
-        (block.language, block.text) for block in test_docs.blocks_of(page) if block.line in lines
-    ]
+    return [block for block in blocks_of(page) if block.line in lines]
+
+
+def followed(page):
+    """The blocks of all sections of a page that are followed."""
+    return [block for heading in FOLLOWED.get(page, ()) for block in section(page, heading)]
 
 
 def follow(copy, blocks):
     """Put the code in, run the commands; their output."""
     output = []
-    for language, text in blocks:
-        if language == "python":
-            copy.put(text)
-        elif language == "sh":
-            for line in text.strip().split("\n"):
+    for block in blocks:
+        if block.language == "python":
+            copy.put(block.text)
+        elif block.language == "sh":
+            for line in block.text.strip().split("\n"):
                 status, printed = copy.run(line)
                 assert status == 0, line + "\n" + printed
                 output.append(printed)
     return output
 
 
+OPTIMIZER = "docs/add-an-optimizer.md"
 ERA_OR_FORMAT = "docs/add-an-era-or-a-format.md"
+# The sections that are followed, by page.
+FOLLOWED = {
+    OPTIMIZER: ("The file", "The line", "The test"),
+    ERA_OR_FORMAT: ("Add a format", "Add an era"),
+}
 
 
 @pytest.mark.slow
@@ -87,7 +102,12 @@ ERA_OR_FORMAT = "docs/add-an-era-or-a-format.md"
     "heading, title", [("Add a format", "NumPy"), ("Add an era", "Acme's fork of Keras 2.2")]
 )
 def test_an_era_and_a_format_are_added_as_the_page_says(heading, title, tmp_path):
-    assert os.path.basename(ERA_OR_FORMAT) == "add-an-era-or-a-format.md"
     copy = Copy(tmp_path)
     output = follow(copy, section(ERA_OR_FORMAT, heading))
     assert any(title in printed for printed in output), output
+
+
+@pytest.mark.slow
+def test_an_optimizer_is_added_as_the_page_says(tmp_path):
+    (output,) = follow(Copy(tmp_path), followed(OPTIMIZER))
+    assert re.search(r"\b3 passed", output)

@@ -149,6 +149,10 @@ class OptimizerState:
         provenance: where it comes from.
         notes: sentences about what was assumed when the source was read.
         doubts: by the name of a hyperparameter: why the source does not tell it for certain.
+        left_out: by the name of a field: what a reader found and did not take, because nothing
+            that converts has a place for it.
+        has_embeddings: whether the model looks up rows of a parameter; None where the source does
+            not tell. Eras treat rows that no batch touches differently.
         era_defaults: values that the source's era uses for hyperparameters that are not in it.
         steps_in_rates: the finished steps that `lr` and `decay` already include, where they were
             rewritten for a layout without `iterations`; None where they were not.
@@ -190,6 +194,8 @@ class OptimizerState:
         self.provenance = provenance
         self.notes: List[str] = list(notes)
         self.doubts: Dict[str, str] = {}
+        self.left_out: Dict[str, str] = {}
+        self.has_embeddings: Optional[bool] = None
         self.era_defaults: Dict[str, Any] = {}
         self.steps_in_rates: Optional[int] = None
         self.opened_file: Any = None
@@ -225,6 +231,8 @@ class OptimizerState:
             self.notes,
         )
         copied.doubts = dict(self.doubts)
+        copied.left_out = dict(self.left_out)
+        copied.has_embeddings = self.has_embeddings
         copied.era_defaults = dict(self.era_defaults)
         copied.steps_in_rates = self.steps_in_rates
         copied.opened_file = self.opened_file

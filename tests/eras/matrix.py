@@ -443,16 +443,15 @@ def record(options):
             script = os.path.join(problem.FOLDER, "write_sources.py")
             cases = [one for one in problem.cases_of(era) if one in (options.case or [one])]
             surroundings = dict(os.environ, TF_CPP_MIN_LOG_LEVEL="3", PYTHONWARNINGS="ignore")
-            for share in shares(era, cases):
-                command = [python, script, era, folder]
-                for case in share:
-                    command += ["--only", case]
-                done = subprocess.run(
-                    command, env=surroundings, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-                )
-                if done.returncode:
-                    print(done.stderr.decode()[-2000:])
-                    return 1
+            command = [python, script, era, folder]
+            for case in cases:
+                command += ["--only", case]
+            done = subprocess.run(
+                command, env=surroundings, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+            )
+            if done.returncode:
+                print(done.stderr.decode()[-2000:])
+                return 1
             for case in cases:
                 found = np.load(os.path.join(folder, era, case + ".npz"))
                 far = differing_arrays(archives.recorded_of(era, case), found)
@@ -464,14 +463,6 @@ def record(options):
         print("%s: recorded again" % era, flush=True)
     print("%d arrays differ" % differing)
     return 1 if differing else 0
-
-
-def shares(era, cases):
-    """The cases that one process writes: Keras 3.0 to 3.4 save no second .h5 of a model's names."""
-    facts = problem.ERAS[era]
-    if facts.generation == "keras-3" and facts.ending == ".h5":
-        return [[case] for case in cases]
-    return [cases] if cases else []
 
 
 def differing_arrays(path, found):

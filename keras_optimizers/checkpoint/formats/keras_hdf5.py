@@ -8,7 +8,7 @@ import json
 import os
 from typing import Any, Dict, List, Optional, Tuple
 
-from keras_optimizers.checkpoint.architecture.layers import layer_order
+from keras_optimizers.checkpoint.architecture.layers import has_embeddings, layer_order
 from keras_optimizers.checkpoint.eras import configs, layouts, releases, weight_lists
 from keras_optimizers.checkpoint.eras.layouts import Layout
 from keras_optimizers.checkpoint.eras.releases import Release
@@ -16,7 +16,7 @@ from keras_optimizers.checkpoint.eras.weight_lists import Content, Weight
 from keras_optimizers.checkpoint.errors import CheckpointError
 from keras_optimizers.checkpoint.formats.format import Reader, ReadRequest
 from keras_optimizers.checkpoint.matching import Candidate, sorted_by_name
-from keras_optimizers.checkpoint.state import Array, OptimizerState, Provenance
+from keras_optimizers.checkpoint.state import Array, OptimizerState, Parameter, Provenance
 from keras_optimizers.checkpoint.storage import hdf5
 
 # Where a layout drops `iterations`, the writer puts the finished steps into lr and decay, which
@@ -111,6 +111,12 @@ def _frozen_layers(model_config: Optional[Dict[str, Any]]) -> Tuple[str, ...]:
         return ()  # a model of an unknown kind: shapes decide
 
 
+def model_has_embeddings(path: str) -> Optional[bool]:
+    """Whether the model in a file looks up rows of a parameter."""
+    with WholeModel(path) as model, hdf5.reported(path):
+        return has_embeddings(model.json_attribute("model_config"))
+
+
 def model_candidates(path: str) -> List[Candidate]:
     """The variables of the model in a file; their values are read from it when they are used."""
     model = WholeModel(path)
@@ -147,13 +153,13 @@ def read(request: ReadRequest) -> OptimizerState:
     model = WholeModel(request.path)
     try:
         with hdf5.reported(request.path):
-            return _read(model)
+            return _read(model, request.class_name)
     except BaseException:
         model.close()
         raise
 
 
-def _read(model: WholeModel) -> OptimizerState:
+def _read(model: WholeModel, known_class: Optional[str]) -> OptimizerState:
     path = model.path
     training = model.json_attribute("training_config")
     if training is None:
@@ -165,7 +171,8 @@ def _read(model: WholeModel) -> OptimizerState:
     serialized = training.get("optimizer_config") or training.get("optimizer")
     if not isinstance(serialized, dict) or not isinstance(serialized.get("config"), dict):
         raise CheckpointError(f"{path!r} holds no optimizer: its training_config has none.")
-    class_name = configs.class_name_of(serialized.get("class_name"), path)
+    serialized, left_out = configs.unwrapped(serialized)
+    class_name = configs.class_name_of(known_class or serialized.get("class_name"), path)
     config = serialized["config"]
     weights = model.optimizer_weights()
     version = model.keras_version
@@ -177,11 +184,15 @@ def _read(model: WholeModel) -> OptimizerState:
     producer = f"keras {version}" if version else "unknown"
     provenance = Provenance(path, layout.name, layout.title, producer)
     candidates = model.candidates()
+    embeddings = has_embeddings(model.json_attribute("model_config"))
     if not weights:
         notes.append("The file has no optimizer weights: it was saved before the first step.")
         parameters = [one.as_parameter() for one in candidates or [] if one.trainable is not False]
-        state = OptimizerState(class_name, options, None, parameters, {}, {}, provenance, notes)
+        slots = _initial_slots(layout, class_name, config, parameters)
+        state = OptimizerState(class_name, options, None, parameters, slots, {}, provenance, notes)
         state.doubts.update(doubts)
+        state.left_out.update(left_out)
+        state.has_embeddings = embeddings
         return state
     content = _parse_weights(release, layout, class_name, options, weights, candidates, path)
     scalars = dict(content.scalars)
@@ -204,9 +215,22 @@ def _read(model: WholeModel) -> OptimizerState:
         notes,
     )
     state.doubts.update(doubts)
+    state.left_out.update(left_out)
+    state.has_embeddings = embeddings
     state.variables = {one.name: one.array for one in candidates or []}
     state.opened_file = model
     return state
+
+
+def _initial_slots(
+    layout: Layout, class_name: str, config: Dict[str, Any], parameters: List[Parameter]
+) -> Dict[str, Dict[str, Array]]:
+    """Slots before the first step that are not zero: Adagrad's, in eras with an argument for it."""
+    if class_name != "Adagrad" or not layout.accumulator_argument:
+        return {}
+    value = float(config.get("initial_accumulator_value", 0.1))
+    filled = {one.name: Array.filled(one.shape, one.dtype, value) for one in parameters}
+    return {"sum_of_squares": filled}
 
 
 def _parse_weights(
