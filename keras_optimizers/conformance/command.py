@@ -132,9 +132,9 @@ def _ours(host: str) -> List[Any]:
             keras_optimizers.use_host(importlib.import_module("keras"))
         return [getattr(keras_optimizers, name) for name in cases.CLASS_NAMES]
     finally:
-        from keras_optimizers import backend
+        from keras_optimizers.tensorflow_private import silence_deprecation_warnings
 
-        backend.silence_deprecation_warnings()
+        silence_deprecation_warnings()
 
 
 def _factory(text: str) -> Any:
