@@ -10,7 +10,7 @@ from keras_optimizers.tensorflow_types import Tensor, Variable
 
 
 def gradients_of(loss: Tensor, parameters: Sequence[Variable]) -> List[Tensor]:
-    """The gradients of `loss`, one for each parameter: tensors or `IndexedSlices`.
+    """The gradients of `loss`, one a parameter, of its dtype and shape (dense or IndexedSlices).
 
     Raises:
         ValueError: If a parameter has no gradient; the text names those parameters.
