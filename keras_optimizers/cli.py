@@ -29,6 +29,7 @@ examples:
   keras-optimizers inspect model.h5                        what a checkpoint holds
   keras-optimizers migrate old.h5 new.keras --to keras-3   convert it
   keras-optimizers verify old.h5 new.keras                 prove the conversion
+  keras-optimizers conformance --reference tf-1.10         equal to upstream, to the bit?
   keras-optimizers bench --case small                      measure
 """
 
@@ -130,6 +131,14 @@ def _complete_verify(parser: argparse.ArgumentParser) -> None:
     command.add_verify_arguments(parser)
 
 
+def _complete_conformance(parser: argparse.ArgumentParser) -> None:
+    from keras_optimizers.conformance import arguments
+
+    parser.description, parser.epilog = arguments.DESCRIPTION, arguments.EXAMPLES
+    arguments.add_arguments(parser)
+    parser.set_defaults(command=_conformance)
+
+
 COMMANDS: Dict[str, Command] = {
     "run": Command("run a script with the original optimizers in tf.keras", _complete_run),
     "bench": Command(
@@ -140,12 +149,21 @@ COMMANDS: Dict[str, Command] = {
         "convert a checkpoint with optimizer state from one era to another", _complete_migrate
     ),
     "verify": Command("would two checkpoints take the same next step?", _complete_verify),
+    "conformance": Command(
+        "compare optimizers with recordings of the real upstream versions", _complete_conformance
+    ),
 }
 
 
 def _bench(options: argparse.Namespace) -> int:
     _quiet_tensorflow()
     from keras_optimizers.bench import command
+
+    return command.run(options)
+
+
+def _conformance(options: argparse.Namespace) -> int:
+    from keras_optimizers.conformance import command
 
     return command.run(options)
 

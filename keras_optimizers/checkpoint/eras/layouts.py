@@ -2,7 +2,7 @@
 
 Everything that one era does otherwise than another is a field of `Layout`. What single releases
 within an era do otherwise is a field of `releases.Release`. No other module asks for an era by
-its name. To add an era, add an entry here (see docs/migration.md).
+its name. To add an era, add an entry here (see docs/add-an-era-or-a-format.md).
 """
 
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
