@@ -138,6 +138,9 @@ def _pack(
     h5py = hdf5.require_h5py()
     compiled = dict(config.get("compile_config") or {})
     compiled["optimizer"] = serialized(layout, state)
+    if compiled.get("steps_per_execution") is None:
+        # tf.keras 2.14 and 2.15 write null, with which Keras 3 cannot train.
+        compiled["steps_per_execution"] = 1
     config["compile_config"] = compiled
     with written_whole(request.path, request.confirm) as partial:
         with written_whole(partial + ".h5") as weights_path:
@@ -146,6 +149,7 @@ def _pack(
                 for name in layers:
                     if name != "optimizer":
                         layers.copy(name, target)
+                target.require_group("vars")  # Keras before 3.6 looks for it
                 _write_variables(request, target)
             with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED, allowZip64=True) as packed:
                 packed.writestr(METADATA, json.dumps(metadata))
