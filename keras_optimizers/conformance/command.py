@@ -146,7 +146,7 @@ def _factory(text: str) -> Any:
     module_name, colon, name = text.partition(":")
     if not colon or not name:
         raise ValueError(
-            f"{text!r} is not MODULE:FACTORY, such as keras_optimizers:Adam or mypackage.new:MyAdam."
+            f"{text!r} is not MODULE:FACTORY, such as keras_optimizers:Adam or mypackage:MyAdam."
         )
     sys.path.insert(0, os.getcwd())
     try:

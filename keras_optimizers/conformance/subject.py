@@ -26,7 +26,8 @@ class Subject:
     def __init__(self, factory: Factory, class_name: str = "", host: str = "tf.keras") -> None:
         if not callable(factory):
             raise ValueError(
-                f"The factory must be a class or a function that makes an optimizer, not {factory!r}."
+                "The factory must be a class or a function that makes an optimizer, not "
+                f"{factory!r}."
             )
         self.factory = factory
         self.name = getattr(factory, "__name__", type(factory).__name__)
@@ -39,6 +40,7 @@ class Subject:
         self._host_name = host
         self._host = None  # type: Optional[Host]
         self._square_roots = ""
+        self._checked = False
         self._traces = {}  # type: Dict[str, Any]
 
     @property
@@ -80,6 +82,24 @@ class Subject:
                     "get_weights(), set_weights(weights), get_config()."
                 )
         return made
+
+    def check(self) -> None:
+        """Make an optimizer without arguments, once.
+
+        Raises:
+            ValueError: If that fails, or what comes is no optimizer.
+        """
+        if self._checked:
+            return
+        with training.fresh(self.host, "float32"):
+            try:
+                self.make()
+            except TypeError as error:
+                raise ValueError(
+                    f"{self.name}() fails: {error}. A factory must make an optimizer without "
+                    "arguments, too."
+                ) from error
+        self._checked = True
 
     def trace(self, case: cases.Case) -> Trace:
         """What it does in a case. Whatever it raises is raised again each time."""
