@@ -51,6 +51,8 @@ def _run(options: argparse.Namespace) -> int:
         return 0
     found = []  # type: List[results.CheckResult]
     subjects = [api.Subject(factory, options.class_name, options.host) for factory in factories]
+    for subject, text in zip(subjects, options.factories):
+        subject.given = text
     for reference in options.reference or [references.OURS]:
         for subject in subjects:
             found += api.run(

@@ -19,6 +19,9 @@ class Subject:
             default is the factory's name if the references have a class of that name.
         host: "tf.keras" or "keras".
 
+    Attributes:
+        given: MODULE:FACTORY as the command was given it.
+
     Raises:
         ValueError: If the factory is not callable, or the class is unknown.
     """
@@ -37,7 +40,8 @@ class Subject:
             raise ValueError(
                 f"class_name must be one of {', '.join(cases.CLASS_NAMES)}, not {class_name!r}."
             )
-        self._host_name = host
+        self.host_name = host
+        self.given = ""
         self._host = None  # type: Optional[Host]
         self._square_roots = ""
         self._checked = False
@@ -47,9 +51,9 @@ class Subject:
     def host(self) -> Host:
         """The Keras that it trains in; TensorFlow is imported for it."""
         if self._host is None:
-            if self._host_name not in ("tf.keras", "keras"):
-                raise ValueError(f"host must be 'tf.keras' or 'keras', not {self._host_name!r}.")
-            of = Host.of_keras if self._host_name == "keras" else Host.of_tf_keras
+            if self.host_name not in ("tf.keras", "keras"):
+                raise ValueError(f"host must be 'tf.keras' or 'keras', not {self.host_name!r}.")
+            of = Host.of_keras if self.host_name == "keras" else Host.of_tf_keras
             self._host = of()
         return self._host
 
@@ -94,10 +98,12 @@ class Subject:
         with training.fresh(self.host, "float32"):
             try:
                 self.make()
-            except TypeError as error:
+            except (ValueError, ImportError):
+                raise
+            except Exception as error:
                 raise ValueError(
-                    f"{self.name}() fails: {error}. A factory must make an optimizer without "
-                    "arguments, too."
+                    f"{self.name}() fails: {type(error).__name__}: {error}. A factory must make an "
+                    "optimizer without arguments, too."
                 ) from error
         self._checked = True
 
@@ -120,6 +126,8 @@ class Subject:
 
     def path(self) -> str:
         """MODULE:NAME by which a command finds the factory; "" if it cannot."""
+        if self.given:
+            return self.given
         module = getattr(self.factory, "__module__", "")
         if module.startswith("keras_optimizers.") and self.name in cases.CLASS_NAMES:
             module = "keras_optimizers"
