@@ -240,9 +240,9 @@ def main():
         serve(options.serve, options.cluster)
     import tensorflow.compat.v1 as tf
 
-    from keras_optimizers import backend
+    from keras_optimizers.tensorflow_private import silence_deprecation_warnings
 
-    backend.silence_deprecation_warnings()
+    silence_deprecation_warnings()
     rows, tensors = [], {}
     with Cluster() as cluster:
         specification = tf.train.ClusterSpec(cluster.addresses)

@@ -110,9 +110,9 @@ def take_part(options):
     """Be one task of the cluster."""
     import tensorflow.compat.v1 as tf
 
-    from keras_optimizers import backend
+    from keras_optimizers.tensorflow_private import silence_deprecation_warnings
 
-    backend.silence_deprecation_warnings()
+    silence_deprecation_warnings()
     tf.logging.set_verbosity(tf.logging.ERROR)
     cluster = tf.train.ClusterSpec(options.cluster)
     server = tf.train.Server(cluster, job_name=options.job, task_index=options.task)

@@ -4,9 +4,11 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple  # noqa: F401 (typ
 
 import tensorflow.compat.v1 as tf
 
-from keras_optimizers import backend, hosts
-from keras_optimizers.backend import Tensor, Variable  # noqa: F401 (type comments)
+from keras_optimizers import hosts
 from keras_optimizers.base import Optimizer
+from keras_optimizers.checks import require_graph_mode
+from keras_optimizers.tensorflow_private import HostTFOptimizer, track_tf_optimizer
+from keras_optimizers.tensorflow_types import Tensor, Variable  # noqa: F401 (type comments)
 
 _REMEDY = (
     "A TFOptimizer wraps a live tf.train optimizer, whose state and arguments it cannot list. "
@@ -14,7 +16,7 @@ _REMEDY = (
 )
 
 
-class TFOptimizer(Optimizer, backend.HostTFOptimizer):
+class TFOptimizer(Optimizer, HostTFOptimizer):
     """Wraps an optimizer of `tf.train`, for example `tf.train.AdamOptimizer(1e-3)`.
 
     The wrapped optimizer computes, applies and keeps everything, and counts `iterations`.
@@ -26,11 +28,23 @@ class TFOptimizer(Optimizer, backend.HostTFOptimizer):
 
     Reference: `TFOptimizer` of tensorflow/python/keras/optimizers.py, r1.10; `iterations` is
     from the copy in TensorFlow 1.15.
+
+    Examples:
+        >>> import tensorflow.compat.v1 as tf
+        >>> from keras_optimizers import TFOptimizer
+        >>> weight = tf.get_variable("weight", initializer=1.0, use_resource=True)
+        >>> optimizer = TFOptimizer(tf.train.GradientDescentOptimizer(0.1))
+        >>> step = tf.group(*optimizer.get_updates(weight * weight, [weight]))
+        >>> with tf.Session() as session:
+        ...     session.run(tf.global_variables_initializer())
+        ...     session.run(step)
+        ...     print(session.run([weight, optimizer.iterations]))
+        [0.8, 1]
     """
 
     def __init__(self, optimizer, iterations=None):
         # type: (Any, Optional[Variable]) -> None
-        backend.require_graph_mode()
+        require_graph_mode()
         # Not the base's constructor: this class takes no clipping and has no `weights` to set.
         self._host, self._renamed = hosts.current(), {}
         self.optimizer = optimizer
@@ -42,7 +56,7 @@ class TFOptimizer(Optimizer, backend.HostTFOptimizer):
         else:
             self.iterations = iterations
         self._track_trackable(self.iterations, name="global_step")
-        backend.track_tf_optimizer(self)
+        track_tf_optimizer(self)
 
     def apply_gradients(self, grads):
         # type: (Sequence[Tuple[Tensor, Variable]]) -> Any

@@ -4,11 +4,9 @@ from typing import Any, Callable, Dict, List, Optional
 
 import tensorflow.compat.v1 as tf
 
-# Private: 1.15's copy of the original, the reference of all ratios.
-from tensorflow.python.keras import optimizers as _upstream
-
 import keras_optimizers
-from keras_optimizers.backend import Tensor, Variable
+from keras_optimizers.tensorflow_private import HOST_OPTIMIZERS
+from keras_optimizers.tensorflow_types import Tensor, Variable
 
 UPSTREAM, OPTIMIZER_V2, TF_TRAIN, XLA = "upstream", "OptimizerV2", "tf.train", "upstream XLA"
 EXACT, FUSED = "exact", "fused"
@@ -73,7 +71,8 @@ def make(peer: str, name: str) -> Any:
     if peer in OURS:
         more = {"fused": True} if peer == FUSED else {}
         return getattr(keras_optimizers, class_name)(**dict(arguments, **more))
-    module = tf.keras.optimizers if peer == OPTIMIZER_V2 else _upstream
+    # TensorFlow 1.15's copy of the original is the reference of all ratios.
+    module = tf.keras.optimizers if peer == OPTIMIZER_V2 else HOST_OPTIMIZERS
     return getattr(module, class_name)(**arguments)
 
 

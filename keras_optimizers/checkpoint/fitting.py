@@ -4,11 +4,12 @@ from typing import Any, Dict, List
 
 import numpy as np
 
+from keras_optimizers import reference
 from keras_optimizers.checkpoint import mathematics
 from keras_optimizers.checkpoint.eras import layouts
 from keras_optimizers.checkpoint.eras.layouts import Layout
 from keras_optimizers.checkpoint.errors import NotRepresentable
-from keras_optimizers.checkpoint.mathematics import OPTIMIZERS, value_of
+from keras_optimizers.checkpoint.mathematics import value_of
 from keras_optimizers.checkpoint.report import (
     APPROXIMATE,
     COPIED,
@@ -19,6 +20,7 @@ from keras_optimizers.checkpoint.report import (
     Report,
 )
 from keras_optimizers.checkpoint.state import Array, OptimizerState
+from keras_optimizers.reference import OPTIMIZERS
 
 # How many elements a typical value is taken from.
 _SAMPLE = 100000
@@ -41,6 +43,8 @@ def fit(state: OptimizerState, layout: Layout, report: Report) -> OptimizerState
         _nadam,
         _clipping,
         _slots,
+        _rows,
+        _doubts,
     ):
         adapt(fitted, layout, report)
     for note in state.notes:
@@ -49,8 +53,10 @@ def fit(state: OptimizerState, layout: Layout, report: Report) -> OptimizerState
 
 
 def _hyperparameters(state: OptimizerState, layout: Layout, report: Report) -> None:
-    era = state.provenance.get("defaults", {})
+    era = state.era_defaults
     for name, default in OPTIMIZERS[state.class_name].defaults.items():
+        if name == "lr" and "learning_rate_schedule" in state.hyperparameters:
+            continue  # reported as a schedule
         if name in state.hyperparameters:
             report.add(name, COPIED, _shown(state.hyperparameters[name]))
             continue
@@ -62,6 +68,43 @@ def _hyperparameters(state: OptimizerState, layout: Layout, report: Report) -> N
             f"{_shown(value)}, {whose} default: the source does not hold it. Give it with "
             f"--set {name}=VALUE",
         )
+
+
+def _doubts(state: OptimizerState, layout: Layout, report: Report) -> None:
+    """What the reader was not certain of, and what it left out."""
+    for name, explanation in state.doubts.items():
+        report.add(name, DEFAULTED, explanation)
+    for name, explanation in state.left_out.items():
+        report.add(name, LOST, explanation)
+
+
+_ROWS = {
+    "all": "decays the slots of all rows in every step, and sums a batch's gradients of a row",
+    "touched": "leaves the slots of a row alone until a batch looks it up",
+    "unsummed": "squares the gradient of each lookup by itself where a batch looks a row up twice "
+    "(on TensorFlow; not on JAX)",
+}
+
+
+def _rows(state: OptimizerState, layout: Layout, report: Report) -> None:
+    """Embeddings, whose rows eras treat differently."""
+    if state.has_embeddings is False or not any(len(one.shape) == 2 for one in state.parameters):
+        return
+    arguments = (state.class_name, state.hyperparameters)
+    before = layouts.treatment_of_rows(state.provenance.format, *arguments)
+    after = layouts.treatment_of_rows(layout.name, *arguments)
+    if before == after:
+        return
+    explanation = (
+        f"{state.class_name} of {layout.name} {_ROWS[after]}; {state.provenance.format or 'ours'} "
+        f"{_ROWS[before]}"
+    )
+    if state.has_embeddings is None:
+        explanation = (
+            "if the model has an Embedding, which the source does not tell (give the model with "
+            f"--model FILE): {explanation}"
+        )
+    report.add("rows of embeddings", APPROXIMATE, explanation)
 
 
 def _shown(value: Any) -> str:
@@ -90,8 +133,13 @@ def _later_options(state: OptimizerState, layout: Layout, report: Report) -> Non
             continue
         if layout.weight_decay and name == "weight_decay":
             report.add(name, COPIED, _shown(value))
+            continue
+        del state.hyperparameters[name]
+        if name in layout.unset_arguments:
+            what = layout.ahead.get(name, "its state")
+            explanation = f"{_shown(value)}: {what} are not carried over; set it in code"
+            report.add(name, LOST, explanation.replace("its state are", "it is"))
         else:
-            del state.hyperparameters[name]
             report.add(name, LOST, f"{layout.name} has no {name}; it was {_shown(value)}")
 
 
@@ -164,7 +212,7 @@ def _iterations(state: OptimizerState, layout: Layout, report: Report) -> None:
         )
     else:  # lr / (1 + decay * (n + k)) is lr' / (1 + decay' * k) with both divided by 1 + decay * n
         finished, state.iterations = state.iterations, 0
-        state.provenance["steps_in_rates"] = finished
+        state.steps_in_rates = finished
         divisor = 1.0 + float(value_of(state, "decay")) * finished
         for name in ("lr", "decay"):
             state.hyperparameters[name] = float(value_of(state, name)) / divisor
@@ -209,12 +257,12 @@ def _nadam(state: OptimizerState, layout: Layout, report: Report) -> None:
 
 
 def _clipping(state: OptimizerState, layout: Layout, report: Report) -> None:
-    for name in mathematics.CLIPPING:
+    for name in reference.CLIPPING:
         value = state.hyperparameters.get(name)
         if value is None:
             continue
         release = layout.later_clipping.get(name)
-        if release is not None and state.provenance.get("format") != layout.name:
+        if release is not None and state.provenance.format != layout.name:
             # Earlier ones refuse the argument, and with it the whole file.
             del state.hyperparameters[name]
             report.add(name, LOST, f"{_shown(value)}: only {release} know it; set it in code")

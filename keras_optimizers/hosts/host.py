@@ -8,8 +8,14 @@ from typing import Any, Dict, List, Sequence
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from keras_optimizers import backend
-from keras_optimizers.backend import Session, Variable
+from keras_optimizers.tensorflow_private import (
+    HostOptimizer,
+    is_of_tf_keras,
+    session_with_initialization,
+    session_without_initialization,
+)
+from keras_optimizers.tensorflow_types import Session, Variable
+from keras_optimizers.variables import is_variable
 
 
 class Host:
@@ -60,7 +66,7 @@ class Host:
         """
         for parameter in parameters:
             if not self.owns(parameter):
-                other = "tf.keras" if backend.is_of_tf_keras(parameter) else "keras"
+                other = "tf.keras" if is_of_tf_keras(parameter) else "keras"
                 other = "keras" if _is_of_standalone_keras(parameter) else other
                 raise ValueError(
                     f"The parameter {parameter.name} is in a layer of `{other}`, and this "
@@ -116,10 +122,10 @@ class Host:
         return chosen
 
     def _session(self, variables: Sequence[Variable]) -> Session:
-        return backend.session_with_initialization(variables)
+        return session_with_initialization(variables)
 
     def _session_as_it_is(self, variables: Sequence[Variable]) -> Any:
-        return backend.session_without_initialization(variables)
+        return session_without_initialization(variables)
 
     def _refuse_session(self, example: Variable) -> None:
         raise ValueError(
@@ -168,7 +174,7 @@ class Host:
 
     def scalar_values(self, hyperparameters: Sequence[Any]) -> List[float]:
         """Hyperparameters (variables, tensors or plain numbers) as floats, read in one run."""
-        symbolic = [v for v in hyperparameters if tf.is_tensor(v) or backend.is_variable(v)]
+        symbolic = [v for v in hyperparameters if tf.is_tensor(v) or is_variable(v)]
         read = iter(self.get_values(symbolic))
         return [
             float(next(read)) if any(value is one for one in symbolic) else float(value)
@@ -193,7 +199,7 @@ class StandaloneKeras(Host):
 
     def owns(self, parameter: Variable) -> bool:
         """Whether the package `keras` made `parameter`, or no Keras did."""
-        return _is_of_standalone_keras(parameter) or not backend.is_of_tf_keras(parameter)
+        return _is_of_standalone_keras(parameter) or not is_of_tf_keras(parameter)
 
     def _session(self, variables: Sequence[Variable]) -> Session:
         return self.keras.backend.get_session()
@@ -221,10 +227,10 @@ class StandaloneKeras23(StandaloneKeras):
     }
 
     def _session_as_it_is(self, variables: Sequence[Variable]) -> Any:
-        return backend.session_without_initialization(variables)
+        return session_without_initialization(variables)
 
 
-TF_KERAS = Host(tf.keras, backend.HostOptimizer)
+TF_KERAS = Host(tf.keras, HostOptimizer)
 
 _current = TF_KERAS
 

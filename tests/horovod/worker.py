@@ -20,7 +20,8 @@ import numpy as np  # noqa: E402
 import tensorflow.compat.v1 as tf  # noqa: E402
 
 import keras_optimizers  # noqa: E402
-from keras_optimizers import backend, checkpoint  # noqa: E402
+from keras_optimizers import checkpoint  # noqa: E402
+from keras_optimizers.tensorflow_private import silence_deprecation_warnings  # noqa: E402
 
 K = tf.keras.backend
 
@@ -414,7 +415,7 @@ def main():
     options = parser.parse_args()
     import horovod.tensorflow.keras as hvd
 
-    backend.silence_deprecation_warnings()
+    silence_deprecation_warnings()
     hvd.init()
     assert hvd.size() == 2, hvd.size()
     worker = Worker(hvd, options.folder)

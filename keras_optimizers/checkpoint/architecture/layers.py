@@ -100,6 +100,16 @@ def _with_inner(
             yield from _with_inner(inner, inner_name, is_trained, depth + 1, inner_path)
 
 
+def has_embeddings(config: Optional[Config]) -> Optional[bool]:
+    """Whether a layer looks up rows of its parameter; None where the model is not understood."""
+    if config is None:
+        return None
+    try:
+        return any(layer.class_name == "Embedding" for layer in layer_order(config))
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
+
+
 def is_trainable(own: Any) -> bool:
     """Whether a layer's own config leaves it trainable, as it does if it says nothing."""
     return not isinstance(own, dict) or own.get("trainable", True) is not False
