@@ -161,6 +161,42 @@ def test_tf_train_optimizers_count_each_step_once():
         assert K.get_value(model.optimizer.iterations) == 12
 
 
+def test_the_variables_reach_a_wrapped_optimizer_by_name():
+    class Descent(tf.train.GradientDescentOptimizer):
+        def compute_gradients(self, loss, **options):
+            return super().compute_gradients(loss, **options)
+
+    with keras_optimizers.install(keras):
+        model = small_model()
+        model.compile(Descent(0.1), "categorical_crossentropy")
+        train(model)
+        assert K.get_value(model.optimizer.iterations) == 12
+
+
+class Wrapper(keras_optimizers.SGD):
+    """Holds another optimizer, as wrappers from PyPI do."""
+
+    def __init__(self, optimizer=None, **kwargs):
+        super().__init__(**kwargs)
+        self.optimizer = optimizer
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(keras.optimizers.deserialize(config.pop("optimizer")), **config)
+
+
+class Inner(keras_optimizers.Adam):
+    """An optimizer that no Keras knows."""
+
+
+def test_custom_objects_reach_an_optimizer_inside_another():
+    described = {"class_name": "Inner", "config": {}}
+    config = {"class_name": "Wrapper", "config": {"optimizer": described}}
+    with keras_optimizers.install(keras):
+        built = keras.optimizers.deserialize(config, {"Wrapper": Wrapper, "Inner": Inner})
+    assert type(built) is Wrapper and type(built.optimizer) is Inner
+
+
 @pytest.mark.parametrize("class_name", CLASS_NAMES)
 def test_a_saved_model_goes_on_exactly_in_ours_and_loads_into_the_original(class_name, tmp_path):
     path = str(tmp_path / "model.h5")
