@@ -9,7 +9,7 @@ import tensorflow.compat.v1 as tf
 from keras_optimizers import checks, gradients, horovod, hosts
 from keras_optimizers.checks import require_graph_mode
 from keras_optimizers.coefficients import Transport
-from keras_optimizers.lowering import kernels
+from keras_optimizers.lowering import kernels, through_backend
 from keras_optimizers.lowering.build import BuildUpdates
 from keras_optimizers.object_checkpoints import ListedForEstimators
 from keras_optimizers.older_call import accepts_the_older_call
@@ -148,7 +148,9 @@ class Optimizer(HostOptimizer, ListedForEstimators):
             ValueError: If a parameter has no gradient (the text names it).
         """
         single = is_variable(params)  # as the callback TensorBoard passes it
-        found = gradients.gradients_of(loss, [params] if single else list(params))
+        found = gradients.gradients_of(
+            loss, [params] if single else list(params), self._host.gradients
+        )
         return gradients.clip(found, self._host.clipping(self._clipping()))
 
     def _clipping(self) -> Dict[str, Any]:
@@ -238,6 +240,8 @@ class Optimizer(HostOptimizer, ListedForEstimators):
 
         def write():
             # type: () -> List[Any]
+            if through_backend.is_asked_for(self._host):
+                return through_backend.updates(self, params, found, slots, coefficients, step)
             transport = Transport(coefficients, self._home())
             build = BuildUpdates(self, params, found, slots, transport)
             writes, to_assign = build.writes, build.to_assign

@@ -21,9 +21,6 @@ class _Version(NamedTuple):
     optimizer_v2: str = "tensorflow.python.keras.optimizer_v2.optimizer_v2"
     # The session of tf.keras, and its list of variables that wait to be initialized.
     keras_backend: str = "tensorflow.python.keras.backend"
-    # What the old optimizers call to compute gradients, and where that function is defined.
-    gradients: str = "tensorflow.python.ops.gradients"
-    gradients_definition: str = "tensorflow.python.ops.gradients_impl"
     # What the old optimizers call to assign.
     state_ops: str = "tensorflow.python.ops.state_ops"
     # `Trackable`: what an object checkpoint lists.
@@ -75,8 +72,6 @@ TrackableReference: Any = _tracking.TrackableReference
 
 # Libraries replace functions of these modules to change what an optimizer does.
 KERAS_BACKEND: Any = _keras_backend
-GRADIENTS: Any = _module(_version.gradients)
-GRADIENTS_DEFINITION: Any = _module(_version.gradients_definition)
 STATE_OPS: Any = _module(_version.state_ops)
 
 PartitionedVariable: Any = _module(_version.variables).PartitionedVariable

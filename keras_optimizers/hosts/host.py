@@ -193,7 +193,7 @@ class Host:
     # Functions that libraries replace; see `lowering/through_backend.py`.
 
     def replaceable(self) -> List[Replaceable]:
-        """The functions by which the host's own optimizers compute gradients and assign."""
+        """The functions by which the host's own optimizers assign."""
         raise NotImplementedError
 
     def replaced(self) -> List[str]:

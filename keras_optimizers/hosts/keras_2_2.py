@@ -1,12 +1,11 @@
 """Standalone Keras 2.2."""
 
-import sys
 from typing import Any, List, Sequence
 
 import tensorflow.compat.v1 as tf
 
 from keras_optimizers.hosts.host import Host, Replaceable, is_of_standalone_keras
-from keras_optimizers.tensorflow_private import GRADIENTS_DEFINITION, is_of_tf_keras
+from keras_optimizers.tensorflow_private import is_of_tf_keras
 from keras_optimizers.tensorflow_types import Session, Tensor, Variable
 
 
@@ -33,13 +32,10 @@ class Keras22(Host):
         return tf.get_default_session() or self.keras.backend.tensorflow_backend._SESSION
 
     def replaceable(self) -> List[Replaceable]:
-        """Functions of `keras.backend`, and the one of TensorFlow that computes gradients."""
+        """The assignments of `keras.backend`."""
         backend = self.keras.backend
-        names = ("gradients", "update", "update_add", "update_sub")
-        functions: List[Replaceable] = [
-            (backend, name, backend.tensorflow_backend) for name in names
-        ]
-        return [*functions, (sys.modules["tensorflow"], "gradients", GRADIENTS_DEFINITION)]
+        names = ("update", "update_add", "update_sub")
+        return [(backend, name, backend.tensorflow_backend) for name in names]
 
     def gradients(self, loss: Tensor, parameters: Sequence[Variable]) -> List[Tensor]:
         """Gradients by `keras.backend`."""

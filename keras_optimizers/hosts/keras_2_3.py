@@ -30,8 +30,5 @@ class Keras23(Keras22):
 
     def replaceable(self) -> List[Replaceable]:
         """Those of Keras 2.2, and the functions of TensorFlow by which they assign."""
-        assignments: List[Replaceable] = [
-            (STATE_OPS, "assign", STATE_OPS),
-            (STATE_OPS, "assign_add", STATE_OPS),
-        ]
-        return super().replaceable() + assignments
+        names = ("assign", "assign_add", "assign_sub")
+        return super().replaceable() + [(STATE_OPS, name, STATE_OPS) for name in names]

@@ -6,8 +6,6 @@ import tensorflow.compat.v1 as tf
 
 from keras_optimizers.hosts.host import Host, Replaceable, is_of_standalone_keras
 from keras_optimizers.tensorflow_private import (
-    GRADIENTS,
-    GRADIENTS_DEFINITION,
     KERAS_BACKEND,
     STATE_OPS,
     HostOptimizer,
@@ -36,16 +34,11 @@ class TFKeras(Host):
         return session_without_initialization(variables)
 
     def replaceable(self) -> List[Replaceable]:
-        """The private backend's function for gradients, and TensorFlow's assignments."""
-        return [
-            (KERAS_BACKEND, "gradients", KERAS_BACKEND),
-            (GRADIENTS, "gradients", GRADIENTS_DEFINITION),
-            (STATE_OPS, "assign", STATE_OPS),
-            (STATE_OPS, "assign_add", STATE_OPS),
-        ]
+        """TensorFlow's assignments: the old classes of `tf.keras` call no others."""
+        return [(STATE_OPS, name, STATE_OPS) for name in ("assign", "assign_add")]
 
     def gradients(self, loss: Tensor, parameters: Sequence[Variable]) -> List[Tensor]:
-        """Gradients by the private backend: `tf.keras.backend` has a copy of the name."""
+        """Gradients by the private backend, as the old classes: `tf.keras.backend` is a copy."""
         return KERAS_BACKEND.gradients(loss, parameters)
 
     def update(self, variable: Variable, value: Tensor) -> Any:
