@@ -180,8 +180,8 @@ def nadam(
     product, first_moment, second_moment = slots
     one, time = number(1), number(iterations + 1)
     share_1, share_2 = number(beta_1), number(beta_2)
-    momentum = _nadam_momentum(number, time, share_1, schedule_decay)
-    next_momentum = _nadam_momentum(number, time + one, share_1, schedule_decay)
+    momentum = nadam_momentum(number, time, share_1, schedule_decay)
+    next_momentum = nadam_momentum(number, time + one, share_1, schedule_decay)
     product = product * momentum
     next_product = product * next_momentum
     first_moment = share_1 * first_moment + (one - share_1) * gradient
@@ -195,9 +195,20 @@ def nadam(
     return parameter, (product, first_moment, second_moment)
 
 
-def _nadam_momentum(number: Any, time: Any, beta_1: Any, schedule_decay: float) -> Any:
+def nadam_momentum(number: Any, time: Any, beta_1: Any, schedule_decay: float) -> Any:
+    """The momentum of the step `time` (from 1), in the dtype `number`."""
     warming = np.power(number(0.96), time * number(schedule_decay))
     return beta_1 * (number(1) - number(0.5) * warming)
+
+
+def nadam_momentum_product(number: Any, steps: int, beta_1: float, schedule_decay: float) -> Any:
+    """The product of the momenta of the first `steps` steps, multiplied up as the steps do."""
+    product = number(1)
+    for step in range(1, steps + 1):
+        product = product * nadam_momentum(number, number(step), number(beta_1), schedule_decay)
+        if product == 0:  # below the smallest number, where it stays
+            break
+    return number(product)
 
 
 def _epsilon(epsilon: Optional[float]) -> float:

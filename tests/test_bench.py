@@ -16,6 +16,7 @@ def small_cases(monkeypatch):
     smaller = {"small": one, "large": large, "embedding": table}
     for name, case in smaller.items():
         monkeypatch.setitem(cases.CASES, name, case)
+    monkeypatch.setattr(extras, "_START_TENSORS", (4, 6))
     monkeypatch.setattr(extras, "_STATE_TENSORS", 3)
     monkeypatch.setattr(extras, "VOCABULARIES", (20, 40))
     monkeypatch.setattr(extras, "vocabulary_case", lambda rows: table._replace(shapes=[(rows, 4)]))
@@ -54,6 +55,7 @@ def test_every_extra_is_measured(tmp_path, capsys):
     ]
     assert results["extras"]["memory"][0]["peak_megabytes"]["upstream"] > 0
     assert {record["rows"] for record in results["extras"]["vocabulary"]} == {20, 40}
+    assert [record["tensors"] for record in results["extras"]["start"]] == [4, 6]
     assert "### Graph and start" in capsys.readouterr().out
 
 

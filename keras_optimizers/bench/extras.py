@@ -13,6 +13,8 @@ from keras_optimizers.bench.measure import Built, in_turn, measure_case
 Record = Dict[str, Any]
 Tick = Callable[[], None]
 
+# How many tensors the graphs have whose start is measured.
+_START_TENSORS = (160, 2000)
 _STATE_TENSORS = 1000
 # Examples of the text model's epoch.
 _EPOCH = 512
@@ -21,7 +23,7 @@ _EPOCH = 512
 def measure_start(optimizers: Sequence[str], chosen: Sequence[str], tick: Tick) -> List[Record]:
     """Graph ops, seconds to build them and to run the first step: 160 and 2,000 tensors."""
     records = []
-    for count in (160, 2000):
+    for count in _START_TENSORS:
         case = CASES["small"]._replace(shapes=[(16, 16)] * count)
         gradients = make_gradients(case)
         for name in optimizers:

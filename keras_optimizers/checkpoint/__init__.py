@@ -7,18 +7,33 @@
 
 Needs NumPy and, for HDF5 and .keras files, h5py. TensorFlow is needed only for its own
 checkpoints and for live optimizers. Runs on Python 3.6 and later.
+
+Each package here imports only those before it:
+
+    reference, numpy_rules            what r1.10 says, without TensorFlow
+    errors, report, state             the words that all others use
+    mathematics, matching, confirmation
+    storage                           HDF5, bundles, atomic files, the supervised process
+    eras                              what each era can say: one table
+    architecture                      a model's config in another era's words
+    formats                           a reader or writer each, and their registry
+    fitting, verification, migration, inspection, live
+    command                           `inspect`, `migrate`, `verify`
+
+and then the command line, `keras_optimizers.cli`.
 """
 
 import os
 from typing import Any, List, Optional
 
 from keras_optimizers.checkpoint.errors import CheckpointError, NotRepresentable
-from keras_optimizers.checkpoint.fitting import fit as _fit
-from keras_optimizers.checkpoint.formats import registry as _spokes
+from keras_optimizers.checkpoint.formats import registry as _registry
 from keras_optimizers.checkpoint.live import capture, restore
 from keras_optimizers.checkpoint.migration import migrate
+from keras_optimizers.checkpoint.migration import prepare as _prepare
+from keras_optimizers.checkpoint.migration import write_prepared as _write_prepared
 from keras_optimizers.checkpoint.report import Report
-from keras_optimizers.checkpoint.state import Array, OptimizerState, Parameter
+from keras_optimizers.checkpoint.state import Array, OptimizerState, Parameter, Provenance
 
 __all__ = [
     "Array",
@@ -26,6 +41,7 @@ __all__ = [
     "NotRepresentable",
     "OptimizerState",
     "Parameter",
+    "Provenance",
     "Report",
     "capture",
     "formats",
@@ -37,8 +53,14 @@ __all__ = [
 
 
 def formats() -> List[str]:
-    """The names of the formats that `write` takes."""
-    return _spokes.names()
+    """The names of the formats that `write` takes.
+
+    Examples:
+        >>> from keras_optimizers import checkpoint
+        >>> "optimizer-v2" in checkpoint.formats()
+        True
+    """
+    return _registry.names()
 
 
 def read(path: Any, **options: Any) -> OptimizerState:
@@ -54,8 +76,19 @@ def read(path: Any, **options: Any) -> OptimizerState:
 
     Raises:
         CheckpointError: If the file cannot be read, or holds no optimizer's state.
+
+    Examples:
+        >>> import numpy as np
+        >>> from keras_optimizers.checkpoint import OptimizerState, Parameter, read, write
+        >>> parameters = [Parameter("dense/kernel", (2,), "float32")]
+        >>> slots = {"velocity": {"dense/kernel": np.float32([0.5, 0.25])}}
+        >>> options = {"lr": 0.1, "momentum": 0.9, "decay": 0.0, "nesterov": False}
+        >>> state = OptimizerState("SGD", options, 100, parameters, slots)
+        >>> report = write(state, "state.h5", "keras-2.3")
+        >>> read("state.h5")
+        <OptimizerState SGD, iterations=100, 1 parameters, slots: velocity>
     """
-    return _spokes.read(os.fspath(path), **options)
+    return _registry.read(os.fspath(path), **options)
 
 
 def write(
@@ -75,14 +108,25 @@ def write(
 
     Raises:
         CheckpointError: If the format has no place or no mathematics for it, or the file cannot
-            be written. Nothing has changed then.
+            be written, or read again as it was meant. Nothing has changed then.
+
+    Examples:
+        >>> import numpy as np
+        >>> from keras_optimizers.checkpoint import OptimizerState, Parameter, read, write
+        >>> parameters = [Parameter("dense/kernel", (2,), "float32")]
+        >>> slots = {"velocity": {"dense/kernel": np.float32([0.5, 0.25])}}
+        >>> options = {"lr": 0.1, "momentum": 0.9, "decay": 0.0, "nesterov": False}
+        >>> state = OptimizerState("SGD", options, 100, parameters, slots)
+        >>> report = write(state, "state.h5", "optimizer-v2")
+        >>> report.inexact
+        []
+        >>> read("state.h5").iterations
+        100
     """
     path = os.fspath(path)
-    target = _spokes.target(format)
-    report = Report()
-    fitted = _fit(state, target.layout, report)
-    target.check(fitted, report)
-    fitted.provenance = dict(fitted.provenance, notes=[])
+    target = _registry.format_named(format)
+    target.check_ending(path)
+    prepared = _prepare(state, target)
     carried = None if source is None else os.fspath(source)
-    target.write(fitted, path, target.layout, carried, report=report, **options)
-    return report
+    _write_prepared(prepared, path, carried, options=options)
+    return prepared.report

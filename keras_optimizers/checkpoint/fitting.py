@@ -4,11 +4,12 @@ from typing import Any, Dict, List
 
 import numpy as np
 
+from keras_optimizers import reference
 from keras_optimizers.checkpoint import mathematics
 from keras_optimizers.checkpoint.eras import layouts
 from keras_optimizers.checkpoint.eras.layouts import Layout
 from keras_optimizers.checkpoint.errors import NotRepresentable
-from keras_optimizers.checkpoint.mathematics import OPTIMIZERS, value_of
+from keras_optimizers.checkpoint.mathematics import value_of
 from keras_optimizers.checkpoint.report import (
     APPROXIMATE,
     COPIED,
@@ -19,6 +20,7 @@ from keras_optimizers.checkpoint.report import (
     Report,
 )
 from keras_optimizers.checkpoint.state import Array, OptimizerState
+from keras_optimizers.reference import OPTIMIZERS
 
 # How many elements a typical value is taken from.
 _SAMPLE = 100000
@@ -41,6 +43,7 @@ def fit(state: OptimizerState, layout: Layout, report: Report) -> OptimizerState
         _nadam,
         _clipping,
         _slots,
+        _doubts,
     ):
         adapt(fitted, layout, report)
     for note in state.notes:
@@ -49,7 +52,7 @@ def fit(state: OptimizerState, layout: Layout, report: Report) -> OptimizerState
 
 
 def _hyperparameters(state: OptimizerState, layout: Layout, report: Report) -> None:
-    era = state.provenance.get("defaults", {})
+    era = state.era_defaults
     for name, default in OPTIMIZERS[state.class_name].defaults.items():
         if name in state.hyperparameters:
             report.add(name, COPIED, _shown(state.hyperparameters[name]))
@@ -62,6 +65,11 @@ def _hyperparameters(state: OptimizerState, layout: Layout, report: Report) -> N
             f"{_shown(value)}, {whose} default: the source does not hold it. Give it with "
             f"--set {name}=VALUE",
         )
+
+
+def _doubts(state: OptimizerState, layout: Layout, report: Report) -> None:
+    for name, explanation in state.doubts.items():
+        report.add(name, DEFAULTED, explanation)
 
 
 def _shown(value: Any) -> str:
@@ -164,7 +172,7 @@ def _iterations(state: OptimizerState, layout: Layout, report: Report) -> None:
         )
     else:  # lr / (1 + decay * (n + k)) is lr' / (1 + decay' * k) with both divided by 1 + decay * n
         finished, state.iterations = state.iterations, 0
-        state.provenance["steps_in_rates"] = finished
+        state.steps_in_rates = finished
         divisor = 1.0 + float(value_of(state, "decay")) * finished
         for name in ("lr", "decay"):
             state.hyperparameters[name] = float(value_of(state, name)) / divisor
@@ -209,12 +217,12 @@ def _nadam(state: OptimizerState, layout: Layout, report: Report) -> None:
 
 
 def _clipping(state: OptimizerState, layout: Layout, report: Report) -> None:
-    for name in mathematics.CLIPPING:
+    for name in reference.CLIPPING:
         value = state.hyperparameters.get(name)
         if value is None:
             continue
         release = layout.later_clipping.get(name)
-        if release is not None and state.provenance.get("format") != layout.name:
+        if release is not None and state.provenance.format != layout.name:
             # Earlier ones refuse the argument, and with it the whole file.
             del state.hyperparameters[name]
             report.add(name, LOST, f"{_shown(value)}: only {release} know it; set it in code")

@@ -5,6 +5,7 @@ from typing import Any, Dict, List, Sequence
 
 import numpy as np
 
+from keras_optimizers import reference
 from keras_optimizers.checkpoint import mathematics
 from keras_optimizers.checkpoint.migration import Outcome
 from keras_optimizers.checkpoint.state import Array, OptimizerState
@@ -18,7 +19,7 @@ def describe(state: OptimizerState, norms: bool = True, progress: Any = None) ->
         norms: read every slot for its L2 norm.
         progress: called with (bytes done, bytes in all).
     """
-    facts = mathematics.OPTIMIZERS[state.class_name]
+    definition = reference.OPTIMIZERS[state.class_name]
     total = sum(array.size_in_bytes for _, _, array in state.arrays())
     done = 0
     slots = []
@@ -35,17 +36,17 @@ def describe(state: OptimizerState, norms: bool = True, progress: Any = None) ->
             if progress is not None:
                 progress(done, total)
         slots.append(entry)
-    missing = [name for name in facts.defaults if name not in state.hyperparameters]
+    missing = [name for name in definition.defaults if name not in state.hyperparameters]
     missing += [role for role in mathematics.roles_read(state) if role not in state.slots]
     if state.iterations is None:
         missing.append("iterations")
     if state.class_name == "Nadam" and "m_schedule" not in state.scalars:
         missing.append("m_schedule")
     return {
-        "path": state.provenance.get("path"),
-        "format": state.provenance.get("format"),
-        "title": state.provenance.get("title"),
-        "producer": state.provenance.get("producer"),
+        "path": state.provenance.path or None,
+        "format": state.provenance.format or None,
+        "title": state.provenance.title or None,
+        "producer": state.provenance.producer or None,
         "class_name": state.class_name,
         "hyperparameters": {k: _plain(v) for k, v in state.hyperparameters.items()},
         "iterations": state.iterations,
@@ -56,7 +57,7 @@ def describe(state: OptimizerState, norms: bool = True, progress: Any = None) ->
         ],
         "slots": slots,
         "missing": missing,
-        "notes": list(state.notes),
+        "notes": [*state.notes, *(f"{name}: {why}." for name, why in state.doubts.items())],
     }
 
 

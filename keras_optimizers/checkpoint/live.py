@@ -4,11 +4,12 @@ from typing import Any, Dict, List, Optional, Sequence
 
 import numpy as np
 
+from keras_optimizers import reference
 from keras_optimizers.checkpoint import mathematics
 from keras_optimizers.checkpoint.eras import layouts
 from keras_optimizers.checkpoint.fitting import fit
 from keras_optimizers.checkpoint.report import LOST, Report
-from keras_optimizers.checkpoint.state import OptimizerState, Parameter
+from keras_optimizers.checkpoint.state import OptimizerState, Parameter, Provenance
 
 # What a live optimizer of ours can hold: everything of r1.10, iterations and m_schedule too.
 LIVE = layouts.KERAS_OPTIMIZERS._replace(
@@ -25,6 +26,18 @@ def capture(optimizer: Any) -> OptimizerState:
 
     Raises:
         ValueError: If it has no state yet, or is no optimizer of ours.
+
+    Examples:
+        >>> import tensorflow.compat.v1 as tf
+        >>> from keras_optimizers import Adam, checkpoint
+        >>> weight = tf.get_variable("weight", initializer=1.0, use_resource=True)
+        >>> optimizer = Adam()
+        >>> step = tf.group(*optimizer.get_updates(weight * weight, [weight]))
+        >>> with tf.Session() as session:
+        ...     session.run(tf.global_variables_initializer())
+        ...     session.run(step)
+        ...     print(checkpoint.capture(optimizer))
+        <OptimizerState Adam, iterations=1, 1 parameters, slots: first_moment, second_moment>
     """
     _check(optimizer)
     names = list(optimizer.weight_scalars)
@@ -39,12 +52,12 @@ def capture(optimizer: Any) -> OptimizerState:
     for index, role in enumerate(optimizer.slot_roles):
         group = arrays[index * count : (index + 1) * count]
         if role == "largest_second_moment" and not optimizer.amsgrad:
-            continue  # stand-ins
+            continue  # placeholders
         held[role] = {parameter.name: value for parameter, value in zip(parameters, group)}
     iterations = int(by_name.pop("iterations"))
     config = optimizer._host.from_config(optimizer.get_config())
     config.pop("fused", None)
-    provenance = {"path": "a live optimizer", "format": LIVE.name, "producer": "keras_optimizers"}
+    provenance = Provenance("a live optimizer", LIVE.name, LIVE.title, "keras_optimizers")
     return OptimizerState(
         type(optimizer).__name__, config, iterations, parameters, held, by_name, provenance
     )
@@ -66,6 +79,20 @@ def restore(optimizer: Any, state: OptimizerState, names: Optional[Sequence[str]
 
     Raises:
         ValueError: If the class, the parameters or a constant (epsilon, amsgrad ...) differ.
+
+    Examples:
+        >>> import tensorflow.compat.v1 as tf
+        >>> from keras_optimizers import Adam, checkpoint
+        >>> weight = tf.get_variable("weight", initializer=1.0, use_resource=True)
+        >>> optimizer = Adam()
+        >>> step = tf.group(*optimizer.get_updates(weight * weight, [weight]))
+        >>> with tf.Session() as session:
+        ...     session.run(tf.global_variables_initializer())
+        ...     state = checkpoint.capture(optimizer)
+        ...     session.run(step)
+        ...     report = checkpoint.restore(optimizer, state)
+        ...     print(session.run(optimizer.iterations), report.inexact)
+        0 []
     """
     from keras_optimizers.variables import is_variable
 
@@ -94,7 +121,7 @@ def restore(optimizer: Any, state: OptimizerState, names: Optional[Sequence[str]
             found = fitted.slots.get(role, {}).get(parameter.name)
             shape = variable.shape.as_list()
             value = np.zeros(shape) if found is None else found.read()
-            if list(value.shape) != shape:  # stand-ins
+            if list(value.shape) != shape:  # placeholders
                 value = np.zeros(shape)
             variables.append(variable)
             values.append(value)
@@ -159,7 +186,7 @@ def _check_constants(optimizer: Any, state: OptimizerState, report: Report) -> N
         held = config.get(name)
         if name in mathematics.EXTENSIONS and not mathematics.is_extended(name, value):
             continue
-        if name in mathematics.CLIPPING and held is None:
+        if name in reference.CLIPPING and held is None:
             report.add(name, LOST, f"{value}: the optimizer was made without it")
             continue
         if held != value and not (held is not None and np.float32(held) == np.float32(value)):

@@ -1,54 +1,19 @@
-"""What each optimizer keeps and computes: defaults, roles, and the next step in NumPy.
+"""What an optimizer reads and computes: options of later eras, and the next step in NumPy.
 
 The rules of r1.10 come from `numpy_rules`; here are those that later eras changed, so that a
 difference between two files can be measured instead of described.
 """
 
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
 
 from keras_optimizers import numpy_rules
 from keras_optimizers.checkpoint.state import OptimizerState
+from keras_optimizers.reference import BIAS_CORRECTED, OPTIMIZERS
 
 Slots = Dict[str, np.ndarray]
 
-
-class Facts(NamedTuple):
-    """What r1.10 says about a class: the roles of its slots, and its arguments' defaults."""
-
-    roles: Tuple[str, ...]
-    defaults: Dict[str, Any]
-
-
-OPTIMIZERS: Dict[str, Facts] = {
-    "SGD": Facts(("velocity",), {"lr": 0.01, "momentum": 0.0, "decay": 0.0, "nesterov": False}),
-    "RMSprop": Facts(("mean_square",), {"lr": 0.001, "rho": 0.9, "epsilon": 1e-7, "decay": 0.0}),
-    "Adagrad": Facts(("sum_of_squares",), {"lr": 0.01, "epsilon": 1e-7, "decay": 0.0}),
-    "Adadelta": Facts(
-        ("mean_square_gradient", "mean_square_step"),
-        {"lr": 1.0, "rho": 0.95, "epsilon": 1e-7, "decay": 0.0},
-    ),
-    "Adam": Facts(
-        ("first_moment", "second_moment", "largest_second_moment"),
-        {
-            "lr": 0.001,
-            "beta_1": 0.9,
-            "beta_2": 0.999,
-            "epsilon": 1e-7,
-            "decay": 0.0,
-            "amsgrad": False,
-        },
-    ),
-    "Adamax": Facts(
-        ("first_moment", "infinity_norm"),
-        {"lr": 0.002, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7, "decay": 0.0},
-    ),
-    "Nadam": Facts(
-        ("first_moment", "second_moment"),
-        {"lr": 0.002, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7, "schedule_decay": 0.004},
-    ),
-}
 
 # Beyond r1.10: options of later eras that change a step, with the value at which they do not.
 EXTENSIONS: Dict[str, Any] = {
@@ -63,8 +28,6 @@ EXTENSIONS: Dict[str, Any] = {
 }
 # Roles that come with RMSprop's extensions.
 EXTENSION_ROLES = {"momentum": "momentum", "centered": "mean_gradient"}
-
-CLIPPING = ("clipnorm", "global_clipnorm", "clipvalue")
 
 
 def is_extended(name: str, value: Any) -> bool:
@@ -96,32 +59,16 @@ def depends_on_iterations(state: OptimizerState) -> bool:
     return schedule or bool(value_of(state, "decay")) or state.class_name in BIAS_CORRECTED
 
 
-BIAS_CORRECTED = ("Adam", "Adamax", "Nadam")
-
-
 def momentum_product(state: OptimizerState, iterations: int, dtype: Any = np.float32) -> Any:
     """Nadam's `m_schedule` after `iterations` steps, multiplied up in `dtype` as the steps do."""
-    number = np.dtype(dtype).type
-    beta_1 = number(value_of(state, "beta_1"))
-    decay = number(value_of(state, "schedule_decay"))
-    one, half, warming = number(1), number(0.5), number(0.96)
-    product = one
-    for step in range(1, iterations + 1):
-        product = product * (beta_1 * (one - half * warming ** (number(step) * decay)))
-        if product == 0:  # below the smallest number, where it stays
-            break
-    return number(product)
+    beta_1, decay = float(value_of(state, "beta_1")), float(value_of(state, "schedule_decay"))
+    return numpy_rules.nadam_momentum_product(np.dtype(dtype).type, iterations, beta_1, decay)
 
 
 def learning_rate(state: OptimizerState) -> float:
     """The rate of the next step, in double precision."""
     decay, iterations = value_of(state, "decay") or 0.0, state.iterations or 0
     return float(value_of(state, "lr")) / (1.0 + float(decay) * iterations)
-
-
-def initial_value(state: OptimizerState, role: str) -> float:
-    """What a slot that no step has written holds."""
-    return 0.0
 
 
 def step(
@@ -137,20 +84,20 @@ def step(
     Returns:
         The new parameter, and its new slots by role.
     """
-    facts = OPTIMIZERS[state.class_name]
+    definition = OPTIMIZERS[state.class_name]
     iterations = state.iterations or 0
     number = parameter.dtype.type
     weight_decay = value_of(state, "weight_decay")
     if weight_decay:
         rate = number(learning_rate(state))
         parameter = parameter - parameter * number(weight_decay) * rate
-    kept = {role: slots.get(role, np.zeros_like(parameter)) for role in facts.roles}
+    kept = {role: slots.get(role, np.zeros_like(parameter)) for role in definition.roles}
     if state.class_name == "RMSprop" and _is_later_rmsprop(state):
         return _later_rmsprop(state, parameter, gradient, slots)
     if state.class_name == "Adagrad" and value_of(state, "epsilon_inside_root"):
         return _later_adagrad(state, parameter, gradient, kept["sum_of_squares"])
-    arguments = {name: value_of(state, name) for name in facts.defaults}
-    given = [kept[role] for role in facts.roles]
+    arguments = {name: value_of(state, name) for name in definition.defaults}
+    given = [kept[role] for role in definition.roles]
     if state.class_name == "Nadam":
         product = state.scalars.get("m_schedule")
         if product is None:
@@ -158,7 +105,7 @@ def step(
         given = [np.asarray(product, parameter.dtype)] + given
     rule = numpy_rules.RULES[state.class_name]
     moved, updated = rule(parameter, gradient, tuple(given), iterations, **arguments)
-    return moved, dict(zip(facts.roles, updated[-len(facts.roles) :]))
+    return moved, dict(zip(definition.roles, updated[-len(definition.roles) :]))
 
 
 def _is_later_rmsprop(state: OptimizerState) -> bool:

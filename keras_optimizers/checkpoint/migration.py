@@ -1,14 +1,19 @@
-"""From one era's file to another's: read, fit, write, read again, compare."""
+"""From one era's file to another's: read, fit, write, read again, compare.
+
+A written file takes its place only after it was read again and found to hold what was meant.
+"""
 
 import json
 import os
-from typing import Any, Dict, List, NamedTuple, Optional
+from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
+from keras_optimizers import reference
 from keras_optimizers.checkpoint import mathematics, verification
 from keras_optimizers.checkpoint.eras import configs
 from keras_optimizers.checkpoint.errors import CheckpointError, NotRepresentable
 from keras_optimizers.checkpoint.fitting import fit
 from keras_optimizers.checkpoint.formats import registry
+from keras_optimizers.checkpoint.formats.format import Format, WriteRequest
 from keras_optimizers.checkpoint.report import Report
 from keras_optimizers.checkpoint.state import OptimizerState
 from keras_optimizers.checkpoint.storage.atomic_files import back_up
@@ -63,9 +68,9 @@ def override(
             )
         state.iterations = iterations
     known: Dict[str, Any] = dict(
-        mathematics.EXTENSIONS, **mathematics.OPTIMIZERS[state.class_name].defaults
+        mathematics.EXTENSIONS, **reference.OPTIMIZERS[state.class_name].defaults
     )
-    known.update(dict.fromkeys(mathematics.CLIPPING))
+    known.update(dict.fromkeys(reference.CLIPPING))
     for name, value in (values or {}).items():
         name = "lr" if name == "learning_rate" else name
         if name not in known:
@@ -76,6 +81,95 @@ def override(
         if name == "lr":
             state.hyperparameters.pop("learning_rate_schedule", None)
         state.hyperparameters[name] = typed(name, value)
+        for doubted in list(state.doubts):
+            if name == doubted or {name, doubted} == {"clipnorm", "global_clipnorm"}:
+                del state.doubts[doubted]
+                if name != doubted:
+                    state.hyperparameters.pop(doubted, None)
+
+
+class Prepared(NamedTuple):
+    """A state that fits a format, and what became of every field on the way.
+
+    Attributes:
+        format: the target.
+        state: what will be written.
+        report: what became of every field.
+    """
+
+    format: Format
+    state: OptimizerState
+    report: Report
+
+
+def prepare(state: OptimizerState, format: Format) -> Prepared:
+    """Make a state fit a format.
+
+    Raises:
+        NotRepresentable: If the format has no place or no mathematics for it.
+    """
+    report = Report()
+    fitted = format.adapt(fit(state, format.layout, report), report)
+    fitted.notes = []
+    return Prepared(format, fitted, report)
+
+
+def write_prepared(
+    prepared: Prepared,
+    path: str,
+    source: Optional[str] = None,
+    progress: Optional[Callable[[int, int], None]] = None,
+    options: Optional[Dict[str, Any]] = None,
+) -> None:
+    """Write what was prepared, read the file again, and only then give it its name.
+
+    Arguments:
+        source: a file whose model is carried over; None for none.
+        progress: called with (bytes done, bytes in all), for writing and for reading.
+        options: what only this format takes.
+
+    Raises:
+        CheckpointError: If the file cannot be written, or holds something else than was meant.
+            Nothing has changed then.
+    """
+
+    def confirm(written: str) -> None:
+        _confirm(prepared, written, path, progress)
+
+    prepared.format.write(
+        WriteRequest(
+            prepared.state,
+            path,
+            prepared.format.layout,
+            prepared.report,
+            source,
+            progress,
+            confirm,
+            options or {},
+        )
+    )
+
+
+def _confirm(
+    prepared: Prepared,
+    written: str,
+    path: str,
+    progress: Optional[Callable[[int, int], None]],
+) -> None:
+    meant = prepared.state
+    # What no file of this kind holds is given, so that only what it holds is compared.
+    found = registry.read(written, meant.class_name, values=dict(meant.hyperparameters))
+    counts = meant.class_name in prepared.format.layout.counted
+    try:
+        problems = prepared.format.differences(meant, found, counts, progress=progress)
+    finally:
+        if found.opened_file is not None:
+            found.opened_file.close()
+    if problems:
+        raise CheckpointError(
+            f"Cannot write {path!r}: read again, the new file differs from what was meant "
+            f"({'; '.join(problems)}). It was removed. Please report this."
+        )
 
 
 def migrate(
@@ -109,16 +203,27 @@ def migrate(
 
     Raises:
         CheckpointError: If that is impossible. Nothing has changed then.
+
+    Examples:
+        >>> import numpy as np
+        >>> from keras_optimizers.checkpoint import OptimizerState, Parameter, migrate, write
+        >>> parameters = [Parameter("dense/kernel", (2,), "float32")]
+        >>> slots = {"velocity": {"dense/kernel": np.float32([0.5, 0.25])}}
+        >>> options = {"lr": 0.1, "momentum": 0.9, "decay": 0.0, "nesterov": False}
+        >>> state = OptimizerState("SGD", options, 100, parameters, slots)
+        >>> report = write(state, "old.h5", "keras-2.3")
+        >>> outcome = migrate("old.h5", "new.h5", to="optimizer-v2")
+        >>> outcome.written, outcome.report.inexact
+        (True, [])
     """
     _check_places(source, target, in_place, overwrite)
+    format = registry.format_named(to)
+    format.check_ending(target)
     values = {name: typed(name, value) for name, value in (values or {}).items()}
     state = registry.read(source, values=values, **(read_options or {}))
     override(state, iterations, values)
-    spoke = registry.target(to)
-    report = Report()
-    fitted = fit(state, spoke.layout, report)
-    spoke.check(fitted, report)
-    fitted.provenance = dict(fitted.provenance, notes=[])
+    prepared = prepare(state, format)
+    fitted, report = prepared.state, prepared.report
     comparison = None
     if report.inexact:
         comparison = verification.compare(state, fitted, sample=_SAMPLE)
@@ -129,15 +234,7 @@ def migrate(
     if dry_run or (strict and report.inexact):
         return Outcome(report, fitted, comparison, False)
     backup = back_up(source) if in_place else None
-    spoke.write(
-        fitted,
-        target,
-        spoke.layout,
-        model or source,
-        report=report,
-        progress=progress,
-        **(write_options or {}),
-    )
+    write_prepared(prepared, target, model or source, progress, write_options)
     return Outcome(report, fitted, comparison, True, backup)
 
 

@@ -1,4 +1,4 @@
-"""The state of an optimizer, as no file format lays it out: the hub of every conversion."""
+"""The state of an optimizer, independent of any file format: readers make it, writers take it."""
 
 from typing import (
     Any,
@@ -18,24 +18,21 @@ import numpy as np
 Shape = Tuple[int, ...]
 
 
-class Parameter(NamedTuple):
-    """A trained variable: its name without ":0", its shape, its dtype's name.
-
-    `value` is its array where the source holds it, else None.
-    """
-
-    name: str
-    shape: Shape
-    dtype: str
-    value: Optional["Array"] = None
-
-
 class Array:
     """An array that is read when it is asked for, so that large files pass through in pieces.
 
     Attributes:
         shape: tuple of ints.
         dtype: NumPy dtype.
+
+    Examples:
+        >>> import numpy as np
+        >>> from keras_optimizers.checkpoint import Array
+        >>> array = Array((2, 3), "float32", lambda: np.zeros((2, 3)))
+        >>> array, array.size_in_bytes
+        (Array(shape=(2, 3), dtype=float32), 24)
+        >>> Array.of([1.0, 2.0]).scaled(0.5).read()
+        array([0.5, 1. ])
     """
 
     def __init__(self, shape: Sequence[int], dtype: Any, load: Callable[[], np.ndarray]) -> None:
@@ -93,6 +90,44 @@ class _Scaled(Array):
         return self._original.scaled(1.0 if abs(both - 1) < 1e-6 else both)
 
 
+class Parameter(NamedTuple):
+    """A trained variable: its name without ":0", its shape, its dtype's name.
+
+    `value` is its array where the source holds it, else None.
+
+    Examples:
+        >>> from keras_optimizers.checkpoint import Parameter
+        >>> Parameter("dense/kernel", (784, 10), "float32").shape
+        (784, 10)
+    """
+
+    name: str
+    shape: Shape
+    dtype: str
+    value: Optional[Array] = None
+
+
+class Provenance(NamedTuple):
+    """Where a state comes from.
+
+    Attributes:
+        path: of the file; "" where there is none.
+        format: the name of the layout that it was read by.
+        title: the same for people.
+        producer: which program wrote it, as far as the file says.
+
+    Examples:
+        >>> from keras_optimizers.checkpoint import Provenance
+        >>> Provenance("model.h5", "keras-2.3").producer
+        'unknown'
+    """
+
+    path: str = ""
+    format: str = ""
+    title: str = ""
+    producer: str = "unknown"
+
+
 class OptimizerState:
     """All that an optimizer needs to go on, whichever file it came from.
 
@@ -111,8 +146,25 @@ class OptimizerState:
         parameters: the trained parameters, in the order of training.
         variables: the model's variables by name as far as the source holds them, trained or not:
             what a format that keeps model and optimizer together needs.
-        provenance: where it comes from: `path`, `format`, `producer`, and `notes`, a list of
-            sentences about what was assumed.
+        provenance: where it comes from.
+        notes: sentences about what was assumed when the source was read.
+        doubts: by the name of a hyperparameter: why the source does not tell it for certain.
+        era_defaults: values that the source's era uses for hyperparameters that are not in it.
+        steps_in_rates: the finished steps that `lr` and `decay` already include, where they were
+            rewritten for a layout without `iterations`; None where they were not.
+        opened_file: keeps the file open that the arrays are read from.
+
+    Examples:
+        >>> import numpy as np
+        >>> from keras_optimizers.checkpoint import OptimizerState, Parameter
+        >>> parameters = [Parameter("dense/kernel", (2,), "float32")]
+        >>> slots = {"velocity": {"dense/kernel": np.float32([0.5, 0.25])}}
+        >>> options = {"lr": 0.1, "momentum": 0.9, "decay": 0.0, "nesterov": False}
+        >>> state = OptimizerState("SGD", options, 100, parameters, slots)
+        >>> state
+        <OptimizerState SGD, iterations=100, 1 parameters, slots: velocity>
+        >>> state.slots["velocity"]["dense/kernel"].read()
+        array([0.5 , 0.25], dtype=float32)
     """
 
     def __init__(
@@ -123,7 +175,8 @@ class OptimizerState:
         parameters: Sequence[Parameter],
         slots: Mapping[str, Mapping[str, Any]],
         scalars: Optional[Mapping[str, Any]] = None,
-        provenance: Optional[Mapping[str, Any]] = None,
+        provenance: Provenance = Provenance(),  # noqa: B008 (it cannot be changed)
+        notes: Sequence[str] = (),
     ) -> None:
         self.class_name = class_name
         self.hyperparameters: Dict[str, Any] = dict(hyperparameters)
@@ -134,8 +187,12 @@ class OptimizerState:
             for role, of_parameters in slots.items()
         }
         self.scalars: Dict[str, Any] = dict(scalars or {})
-        self.provenance: Dict[str, Any] = dict(provenance or {})
-        self.provenance.setdefault("notes", [])
+        self.provenance = provenance
+        self.notes: List[str] = list(notes)
+        self.doubts: Dict[str, str] = {}
+        self.era_defaults: Dict[str, Any] = {}
+        self.steps_in_rates: Optional[int] = None
+        self.opened_file: Any = None
         self.variables: Dict[str, Array] = {}
         self._check()
 
@@ -147,11 +204,6 @@ class OptimizerState:
             for name in of_parameters:
                 if name not in names:
                     raise ValueError(f"The slot {role} is of an unknown parameter: {name!r}.")
-
-    @property
-    def notes(self) -> List[str]:
-        """What was assumed when the source was read."""
-        return self.provenance["notes"]
 
     def arrays(self) -> Iterator[Tuple[str, str, Array]]:
         """(role, parameter name, array) of every slot, role by role in the parameters' order."""
@@ -169,8 +221,13 @@ class OptimizerState:
             self.parameters,
             self.slots,
             self.scalars,
-            dict(self.provenance, notes=list(self.notes)),
+            self.provenance,
+            self.notes,
         )
+        copied.doubts = dict(self.doubts)
+        copied.era_defaults = dict(self.era_defaults)
+        copied.steps_in_rates = self.steps_in_rates
+        copied.opened_file = self.opened_file
         copied.variables = dict(self.variables)
         return copied
 

@@ -96,7 +96,7 @@ def _problems(one: OptimizerState, other: OptimizerState) -> List[str]:
 
 
 def _name(state: OptimizerState) -> str:
-    return str(state.provenance.get("path", "The state"))
+    return state.provenance.path or "The state"
 
 
 def _pairs(

@@ -9,12 +9,15 @@ own optimizers do.
 
 import logging
 from types import SimpleNamespace
-from typing import Any, Dict, List, Sequence
+from typing import Any, List, Sequence, Tuple
 
 import tensorflow.compat.v1 as tf
 
-from keras_optimizers.lowering.kernels import dense
+from keras_optimizers.coefficients import StepCoefficients
+from keras_optimizers.gradients import dense_gradient
+from keras_optimizers.parameters import TrainedParameter
 from keras_optimizers.placement import colocated_with
+from keras_optimizers.scalars import ScalarReads
 from keras_optimizers.tensorflow_types import Variable
 
 _logger = logging.getLogger("keras_optimizers")
@@ -41,11 +44,9 @@ def is_asked_for(host: Any) -> bool:
 
 def updates(
     optimizer: Any,
-    parameters: Sequence[Variable],
-    gradients: Sequence[Any],
-    slots: Sequence[Dict[str, Variable]],
-    coefficients: Dict[tf.DType, Any],
-    step: Any,
+    parameters: Sequence[TrainedParameter],
+    coefficients: StepCoefficients,
+    reads: ScalarReads,
 ) -> List[Any]:
     """The updates in upstream's order: `iterations`, other scalars, slots and parameters.
 
@@ -54,12 +55,11 @@ def updates(
     """
     host = optimizer._host
     new_values = []
-    for parameter, gradient, own_slots in zip(parameters, gradients, slots):
-        with colocated_with(parameter):
-            formulas = _new_values(optimizer, parameter, gradient, own_slots, coefficients)
-        new_values += formulas
-    scalars = optimizer.scalar_updates(coefficients[step.dtype])
-    computed = [value for _, value in new_values] + list(scalars.values()) + step.values
+    for parameter in parameters:
+        with colocated_with(parameter.variable):
+            new_values += _new_values(optimizer, parameter, coefficients)
+    scalars = optimizer.scalar_updates(coefficients.by_dtype[reads.dtype])
+    computed = [value for _, value in new_values] + list(scalars.values()) + reads.all_computed
     # No variable is written before all formulas have read what they need.
     with tf.control_dependencies([tf.group(*computed)]):
         written = [host.update(variable, tf.identity(value)) for variable, value in new_values]
@@ -73,22 +73,17 @@ def updates(
 
 
 def _new_values(
-    optimizer: Any,
-    parameter: Variable,
-    gradient: Any,
-    slots: Dict[str, Variable],
-    coefficients: Dict[tf.DType, Any],
-) -> List[Any]:
+    optimizer: Any, parameter: TrainedParameter, coefficients: StepCoefficients
+) -> List[Tuple[Variable, Any]]:
     """(variable, new value) of the slots of one parameter, then of the parameter."""
-    values = {role: tf.convert_to_tensor(slot) for role, slot in slots.items()}
+    slots = {role: tf.convert_to_tensor(slot) for role, slot in parameter.slots.items()}
     new_value, new_slots = optimizer.update_rule(
-        tf.convert_to_tensor(parameter),
-        dense(gradient, parameter),
-        SimpleNamespace(**values),
-        coefficients[parameter.dtype.base_dtype],
+        tf.convert_to_tensor(parameter.variable),
+        dense_gradient(parameter.gradient, parameter.variable),
+        SimpleNamespace(**slots),
+        coefficients.by_dtype[parameter.dtype],
     )
-    constraint = getattr(parameter, "constraint", None)
-    if constraint is not None:
-        new_value = constraint(new_value)
-    changes = [(slots[role], value) for role, value in new_slots.items()]
-    return [*changes, (parameter, new_value)]
+    if parameter.constraint is not None:
+        new_value = parameter.constraint(new_value)
+    changes = [(parameter.slots[role], value) for role, value in new_slots.items()]
+    return [*changes, (parameter.variable, new_value)]

@@ -17,7 +17,7 @@ TF110_CASES = sorted(name[: -len(".h5")] for name in os.listdir(TF110) if name.e
 
 # Eras whose files need no TensorFlow.
 PLAIN_ERAS = sorted(
-    era for era, (_, ending) in problem.KERAS_ERAS.items() if ending in (".h5", ".keras")
+    name for name, era in problem.KERAS_ERAS.items() if era.ending in (".h5", ".keras")
 )
 PLAIN = [(era, case) for era in PLAIN_ERAS for case in problem.cases_of(era)]
 FORMAT_OF = {
@@ -38,7 +38,7 @@ UNCOUNTED = ("RMSprop", "Adagrad", "Adadelta")
 
 def source(era, case):
     """Path of a checkpoint."""
-    return os.path.join(SOURCES, era, case + problem.KERAS_ERAS[era][1])
+    return os.path.join(SOURCES, era, case + problem.KERAS_ERAS[era].ending)
 
 
 def arrays(era, case, kind):

@@ -46,13 +46,27 @@ def test_a_crash_of_the_library_is_a_damaged_file(capfd):
 
 
 def test_work_without_end_is_a_damaged_file(capfd, monkeypatch):
+    """The timer is the one that `supervised` sets, with less patience."""
+    monkeypatch.setattr(supervision, "_PATIENCE", 0.2)
+
     def work():
-        signal.setitimer(signal.ITIMER_PROF, 0.2)
         while True:
             pass
 
     assert supervision.supervised(work, ["bad.h5"]) == 2
     assert "without end" in capfd.readouterr().err
+
+
+def test_work_that_shows_progress_may_take_long(monkeypatch):
+    monkeypatch.setattr(supervision, "_PATIENCE", 0.3)
+
+    def work():
+        finish = time.process_time() + 0.6
+        while time.process_time() < finish:
+            supervision.progressed()
+        return 0
+
+    assert supervision.supervised(work, []) == 0
 
 
 def test_memory_is_bounded(capfd):
@@ -111,6 +125,6 @@ def test_killed_at_any_moment_nothing_is_lost(times, tmp_path):
         migrate_until(choose.uniform(0.3, 1.1) * duration, source, target)
         with open(source, "rb") as opened:
             assert opened.read() == whole
-        assert read(target).provenance["format"] in ("tf-keras-1.10", "optimizer-v2")
+        assert read(target).provenance.format in ("tf-keras-1.10", "optimizer-v2")
     left = [name for name in os.listdir(str(tmp_path)) if not name.startswith(".")]
     assert sorted(left) == ["source.h5", "target.h5"]

@@ -6,7 +6,7 @@ import os
 import numpy as np
 import pytest
 
-from keras_optimizers.checkpoint import CheckpointError, fitting, read
+from keras_optimizers.checkpoint import CheckpointError, fitting, migrate, read
 from keras_optimizers.checkpoint.eras import layouts, weight_lists
 from keras_optimizers.checkpoint.report import Report
 from tests.checkpoint import files
@@ -31,7 +31,7 @@ def test_class_steps_and_parameters_are_those_of_the_training(era, case):
     class_name, arguments, kind = problem.CASES[case]
     state = read(files.source(era, case))
     assert state.class_name == class_name
-    assert state.provenance["format"] == files.FORMAT_OF[era]
+    assert state.provenance.format == files.FORMAT_OF[era]
     assert [parameter.name for parameter in state.parameters] == TRAINED[kind]
     expected = problem.SAVE_AFTER if files.counts_steps(era, case) else None
     assert state.iterations == expected
@@ -143,10 +143,20 @@ def test_clipnorm_of_early_tf_keras_is_of_all_gradients_together(tmp_path):
     assert read(path).hyperparameters["global_clipnorm"] == 2.0
 
 
-def test_clipnorm_of_an_ambiguous_version_is_noted(tmp_path):
-    state = read(changed(tmp_path, lambda config: config["config"].update(clipnorm=2.0)))
-    assert state.hyperparameters["clipnorm"] == 2.0
-    assert any("1.9" in note for note in state.notes)
+def test_clipnorm_of_an_ambiguous_version_is_never_called_exact(tmp_path):
+    path = changed(tmp_path, lambda config: config["config"].update(clipnorm=2.0))
+    assert read(path).hyperparameters["clipnorm"] == 2.0
+    (entry,) = migrate(path, str(tmp_path / "t.h5"), "keras-optimizers").report.inexact
+    assert entry.field == "clipnorm" and "tf.keras 1.9" in entry.explanation
+
+
+@pytest.mark.parametrize("name", ["clipnorm", "global_clipnorm"])
+def test_a_user_who_knows_the_meaning_of_clipnorm_settles_it(name, tmp_path):
+    path = changed(tmp_path, lambda config: config["config"].update(clipnorm=2.0))
+    outcome = migrate(path, str(tmp_path / "t.h5"), "keras-optimizers", values={name: 2.0})
+    assert not outcome.report.inexact
+    clipping = [n for n in outcome.state.hyperparameters if "clipnorm" in n]
+    assert clipping == [name]
 
 
 def test_no_clipping_in_standalone_keras_is_a_clipnorm_of_zero(tmp_path):

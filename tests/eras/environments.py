@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 
+_OLD = ("h5py<3", "protobuf<3.20", "numpy<1.19")
 ENVIRONMENTS = {
     "tf110": ("3.6", ["tensorflow==1.10.0", "h5py<3", "protobuf<3.20"]),
     "tf115": ("3.7", ["tensorflow==1.15.5", "protobuf<3.21"]),
@@ -12,6 +13,24 @@ ENVIRONMENTS = {
     "keras231": ("3.7", ["tensorflow==1.15.5", "keras==2.3.1", "protobuf<3.21", "h5py<3"]),
     "tf215": ("3.11", ["tensorflow-cpu==2.15.1"]),
     "keras3": ("3.11", ["tensorflow-cpu==2.19.1", "tf_keras==2.19.0", "keras==3.15.1"]),
+    # Sources alone. A TensorFlow before 1.14 needs nothing of the standalone Keras beside it.
+    "tf14": ("3.6", ["tensorflow==1.4.1", "keras==2.0.5", *_OLD]),
+    "tf18": ("3.6", ["tensorflow==1.8.0", "keras==2.0.9", *_OLD]),
+    "tf19": ("3.6", ["tensorflow==1.9.0", "keras==2.1.6", *_OLD]),
+    "tf112": ("3.6", ["tensorflow==1.12.3", *_OLD]),
+    "tf113": ("3.7", ["tensorflow==1.13.2", *_OLD]),
+    "tf114": ("3.7", ["tensorflow==1.14.0", *_OLD]),
+    "tf20": ("3.7", ["tensorflow==2.0.4", *_OLD]),
+    "tf24": ("3.8", ["tensorflow-cpu==2.4.4", "keras==2.4.3", "protobuf<3.21"]),
+    "tf28": ("3.8", ["tensorflow-cpu==2.8.4", "protobuf<3.21"]),
+    "tf210": ("3.10", ["tensorflow-cpu==2.10.1", "numpy<1.24"]),
+    "tf211": ("3.8", ["tensorflow-cpu==2.11.1", "numpy<1.24"]),
+    "tf212": ("3.9", ["tensorflow-cpu==2.12.1"]),
+    "tf213": ("3.11", ["tensorflow-cpu==2.13.1"]),
+    "tf214": ("3.11", ["tensorflow-cpu==2.14.1"]),
+    "keras30": ("3.11", ["tensorflow-cpu==2.16.2", "keras==3.0.5"]),
+    "keras34": ("3.11", ["tensorflow-cpu==2.17.1", "keras==3.4.1"]),
+    "keras38": ("3.11", ["tensorflow-cpu==2.18.1", "keras==3.8.0"]),
 }
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 

@@ -44,7 +44,7 @@ def load(target, path, case, options):
     Arguments:
         options: hyperparameters that the migration reported, for files that hold none.
     """
-    class_name, _, kind = problem.CASES[case]
+    class_name, _, kind = problem.ALL_CASES[case]
     if target == "ours":
         sys.path.insert(0, eras.ROOT)
         import keras_optimizers
@@ -132,7 +132,7 @@ def run(target, job):
         eras.clear(target)
     model = load(target, job["file"], case, job["options"])
     arrays = named("loaded", eras.state_arrays(model))
-    problem.train(model, problem.CASES[case][2], problem.SAVE_AFTER, problem.TRAIN_UNTIL)
+    problem.train(model, problem.ALL_CASES[case][2], problem.SAVE_AFTER, problem.TRAIN_UNTIL)
     arrays.update(named("final", problem.layer_weights(model)))
     return arrays
 

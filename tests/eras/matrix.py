@@ -4,6 +4,7 @@
     python tests/eras/matrix.py --source keras-2.3 --target keras-3
     python tests/eras/matrix.py --write docs/migration.md        # and put the table there
     python tests/eras/matrix.py --record                         # write the sources again, compare
+    python tests/eras/matrix.py --record --replace               # and commit those of the releases
     python tests/eras/matrix.py --models                         # architectures in other words
     python tests/eras/matrix.py --damage zero                    # does it notice a lost slot?
 
@@ -17,6 +18,7 @@ import argparse
 import collections
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -24,35 +26,39 @@ import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+import archives
 import environments
 import numpy as np
 import problem
 from go_on import TARGETS
 
 ROOT = environments.ROOT
-SOURCES = os.path.join(problem.FOLDER, "sources")
-# Layouts that do not hold the number of finished steps, for the classes that leave it out.
-DROPS_ITERATIONS = ("tf-keras-1.10", "keras-2.2", "tf-keras-1.15-v1", "ours")
+# Generations whose files do not hold the number of finished steps, for some classes.
+DROPS_ITERATIONS = ("r1.10", "1.15-v1", "ours")
 # What a graph holds as constants, so that no Saver or object checkpoint has it.
 CONSTANTS = ("nesterov", "clipnorm", "schedule_decay")
+# A file of the same model, for eras that save the variables alone.
+MODEL_OF = {
+    "object-2.15": "optimizer-v2-2.15",
+    "object-2.4": "tf-2.4",
+    "object-2.11": "tf-2.11",
+    "object-2.14": "tf-2.14",
+}
 TF_TRAIN_RATES = {"Adagrad": 0.01, "RMSprop": 0.001, "Adadelta": 1.0, "Adam": 0.001}
 UNCOUNTED = ("RMSprop", "Adagrad", "Adadelta")
 EXACT = 1e-5
 SLOTS_EXACT = 1e-5  # relative to the slot's largest element
 
 
-def source_file(era, case):
-    """The committed file."""
-    return os.path.join(SOURCES, era, case + problem.KERAS_ERAS[era][1])
-
-
 def migrate_options(era, case, target):
     """What a user has to say because the source's file does not."""
-    class_name, arguments, _ = problem.CASES[case]
+    class_name, arguments, _ = problem.ALL_CASES[case]
+    _, _, generation, _, saves = problem.ERAS[era][:5]
     options = []
-    if era in DROPS_ITERATIONS and class_name in UNCOUNTED:
-        options += ["--iterations", str(problem.SAVE_AFTER)]
-    if era.startswith(("saver", "object")):
+    if generation in DROPS_ITERATIONS and saves == "model" and class_name in UNCOUNTED:
+        done = 0 if "untrained" in arguments else problem.SAVE_AFTER
+        options += ["--iterations", str(done)]
+    if saves in ("saver", "object", "tf.train"):
         given = {k: v for k, v in arguments.items() if k in CONSTANTS}
         if era == "saver-tf-train":  # these hold no hyperparameter at all
             given = dict(arguments)
@@ -74,11 +80,10 @@ def migrate_options(era, case, target):
             given.setdefault("schedule_decay", 0.004)
         for name, value in sorted(given.items()):
             options += ["--set", "%s=%s" % (name, json.dumps(value))]
-        model = "optimizer-v2-1.15" if era != "object-2.15" else "optimizer-v2-2.15"
-        options += ["--model", source_file(model, case)]
+        options += ["--model", archives.file_of(MODEL_OF.get(era, "optimizer-v2-1.15"), case)]
         if class_name == "SGD" and era == "saver-tf-train" and not arguments.get("momentum"):
             options += ["--class", "SGD"]
-        if era.startswith("object") and class_name in ("Adam", "Adamax"):
+        if saves == "object" and class_name in ("Adam", "Adamax"):
             options += ["--class", class_name]
     return options
 
@@ -127,13 +132,13 @@ class Cell:
         self.report_file = os.path.join(folder, name + ".json")
         self.output = os.path.join(folder, name + ".npz")
         self.refusal, self.report, self.difference, self.problem = None, None, None, None
-        self.recorded = os.path.join(SOURCES, era, case + ".npz")
+        self.recorded = archives.recorded_of(era, case)
 
     def conversion(self, damage=None):
         return {
             "damage": damage,
             "state": self.recorded,
-            "source": source_file(self.era, self.case),
+            "source": archives.file_of(self.era, self.case),
             "target": self.file,
             "to": TARGETS[self.target][1],
             "options": migrate_options(self.era, self.case, self.target),
@@ -142,7 +147,7 @@ class Cell:
 
     def is_plain(self):
         """Whether no TensorFlow is needed."""
-        return all((problem.KERAS_ERAS[self.era][1], TARGETS[self.target][2]))
+        return all((problem.ERAS[self.era].ending, TARGETS[self.target][2]))
 
     def take_report(self):
         with open(self.report_file) as opened:
@@ -161,7 +166,7 @@ class Cell:
         return {"case": self.case, "file": self.file, "output": self.output, "options": options}
 
     def is_sgd(self):
-        return problem.CASES[self.case][0] == "SGD"
+        return problem.ALL_CASES[self.case][0] == "SGD"
 
     def compare(self):
         """The largest difference of a trained parameter from the uninterrupted run."""
@@ -198,7 +203,7 @@ class Cell:
 
     def _is_statistic(self, index):
         """Moving averages of BatchNormalization are no parameters; eras compute them otherwise."""
-        return problem.CASES[self.case][2] == "sequential" and index in (4, 5)
+        return problem.ALL_CASES[self.case][2] in ("sequential", "nested") and index in (4, 5)
 
     @property
     def inexact(self):
@@ -226,12 +231,17 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--source", action="append", choices=sorted(problem.KERAS_ERAS))
+    parser.add_argument("--source", action="append", choices=sorted(problem.ERAS))
     parser.add_argument("--target", action="append", choices=sorted(TARGETS))
-    parser.add_argument("--case", action="append", choices=sorted(problem.CASES))
+    parser.add_argument("--case", action="append", choices=sorted(problem.ALL_CASES))
+    parser.add_argument("--releases", action="store_true", help="only the releases' archives")
     parser.add_argument("--environments", default=os.path.join(ROOT, ".eras"))
     parser.add_argument("--write", metavar="FILE", help="put the table between its marks in FILE")
     parser.add_argument("--record", action="store_true", help="write the sources again; compare")
+    parser.add_argument(
+        "--replace", action="store_true", help="with --record: keep the releases' new files"
+    )
+    parser.add_argument("--list", metavar="FILE", help="write every cell to FILE, as JSON lines")
     parser.add_argument(
         "--models", action="store_true", help="translate architectures, and compare predictions"
     )
@@ -242,6 +252,9 @@ def main():
         "slot, and list the files of which nothing is noticed",
     )
     options = parser.parse_args()
+    if options.releases:
+        options.source = [era for era in problem.RELEASE_ERAS if archives.is_recorded(era)]
+    options.source = options.source or [e for e in problem.ERAS if archives.is_recorded(e)]
     if options.record:
         return record(options)
     if options.models:
@@ -257,11 +270,30 @@ def main():
     print(text)
     if options.write:
         put(options.write, text)
+    if options.list:
+        write_list(options.list, cells)
     wrong = [cell for cell in cells if not cell.is_as_said()]
     for cell in wrong:
         print("NOT AS SAID:", cell.era, cell.case, cell.target, cell.problem or cell.difference)
     print("%d cells, %d not as the report said" % (len(cells), len(wrong)))
     return 1 if wrong else 0
+
+
+def write_list(path, cells):
+    """A line of JSON for every cell."""
+    with open(path, "w") as opened:
+        for cell in cells:
+            line = {
+                "source": cell.era,
+                "case": cell.case,
+                "target": cell.target,
+                "shown": cell.shown(),
+                "as_said": cell.is_as_said(),
+                "difference": cell.difference,
+                "reason": cell.refusal or cell.problem,
+                "inexact": [[f["field"], f["status"], f["explanation"]] for f in cell.inexact],
+            }
+            opened.write(json.dumps(line) + "\n")
 
 
 def noticed(cells):
@@ -299,7 +331,7 @@ def measure(options, folder):
     python_of = lambda name: environments.python_of(name, options.environments)  # noqa: E731
     cells = [
         Cell(era, case, target, folder)
-        for era in options.source or problem.KERAS_ERAS
+        for era in options.source
         for case in problem.cases_of(era)
         if not options.case or case in options.case
         for target in options.target or TARGETS
@@ -323,17 +355,19 @@ def measure(options, folder):
 
 
 def markdown(cells):
-    """The table: rows are sources and cases, columns targets; then the reasons."""
-    targets = [target for target in TARGETS if any(cell.target == target for cell in cells)]
-    rows = collections.OrderedDict()
-    for cell in cells:
-        rows.setdefault((cell.era, cell.case), {})[cell.target] = cell
-    lines = ["| source | case | " + " | ".join(targets) + " |"]
-    lines.append("| --- | --- |" + " --- |" * len(targets))
-    for (era, case), row in rows.items():
-        shown = [row[target].shown() if target in row else "" for target in targets]
-        lines.append("| %s | %s | %s |" % (era, case, " | ".join(shown)))
-    lines += ["", "Refused:", ""]
+    """The tables, then the reasons."""
+    of_releases = [cell for cell in cells if cell.era in problem.RELEASE_ERAS]
+    others = [cell for cell in cells if cell.era not in problem.RELEASE_ERAS]
+    lines = []
+    if others:
+        lines += _table(others, ("era", "case"), lambda found: found[0].shown()) + [""]
+    if of_releases:
+        lines += ["Releases, all their cases together: how many go on exactly, approximately (~),"]
+        lines += ["how many are refused (x).", ""]
+        lines += _table(of_releases, ("era",), _counts) + [""]
+        lines += ["The same, by case, all releases together:", ""]
+        lines += _table(of_releases, ("case",), _counts) + [""]
+    lines += ["Refused:", ""]
     lines += _reasons((cell, cell.refusal) for cell in cells if cell.refusal)
     lines += ["", "Approximate (~):", ""]
     lines += _reasons(
@@ -344,11 +378,42 @@ def markdown(cells):
     return "\n".join(lines)
 
 
+def _table(cells, fields, show):
+    """Rows by some of a cell's fields, columns are targets; `show` says what is in a place."""
+    targets = [target for target in TARGETS if any(cell.target == target for cell in cells)]
+    rows = collections.OrderedDict()
+    for cell in cells:
+        key = tuple(getattr(cell, field) for field in fields)
+        rows.setdefault(key, collections.defaultdict(list))[cell.target].append(cell)
+    titles = ["source" if field == "era" else field for field in fields]
+    lines = ["| %s | %s |" % (" | ".join(titles), " | ".join(targets))]
+    lines.append("|" + " --- |" * (len(titles) + len(targets)))
+    for key, row in rows.items():
+        shown = [show(row[target]) if target in row else "" for target in targets]
+        lines.append("| %s |" % " | ".join([*key, *shown]))
+    return lines
+
+
+def _counts(cells):
+    """How many of some cells are exact, approximate, refused, not as said."""
+    wrong = sum(not cell.is_as_said() for cell in cells)
+    refused = sum(cell.refusal is not None for cell in cells)
+    inexact = sum(bool(cell.inexact) and cell.is_as_said() for cell in cells)
+    shown = ["%d" % (len(cells) - wrong - refused - inexact)]
+    shown += ["%d%s" % (n, mark) for n, mark in ((inexact, "~"), (refused, "x")) if n]
+    return " ".join(shown + (["**%d wrong**" % wrong] if wrong else []))
+
+
+# Sizes, which differ from case to case.
+_NUMBERS = re.compile(r"\d+\.\d+e-\d+")
+
+
 def _reasons(pairs):
     """Each reason once, with the cases and targets it is about."""
     found = collections.OrderedDict()
     for cell, reason in pairs:
-        reason = reason.split(source_file(cell.era, cell.case))[-1].strip("': ")
+        reason = reason.split(archives.file_of(cell.era, cell.case))[-1].strip("': ")
+        reason = _NUMBERS.sub("…", reason)
         found.setdefault(reason, []).append((cell.case, cell.target))
     lines = []
     for reason, places in found.items():
@@ -372,35 +437,54 @@ def put(path, text):
 def record(options):
     """Write the sources again with the real packages; compare with the committed ones."""
     differing = 0
-    for era in options.source or problem.KERAS_ERAS:
+    for era in options.source:
         with tempfile.TemporaryDirectory() as folder:
-            python = environments.python_of(problem.KERAS_ERAS[era][0], options.environments)
+            python = environments.python_of(problem.ERAS[era].environment, options.environments)
             script = os.path.join(problem.FOLDER, "write_sources.py")
-            command = [python, script, era, folder]
-            for case in options.case or []:
-                command += ["--only", case]
+            cases = [one for one in problem.cases_of(era) if one in (options.case or [one])]
             surroundings = dict(os.environ, TF_CPP_MIN_LOG_LEVEL="3", PYTHONWARNINGS="ignore")
-            done = subprocess.run(
-                command, env=surroundings, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-            )
-            if done.returncode:
-                print(done.stderr.decode()[-2000:])
-                return 1
-            for case in options.case or problem.cases_of(era):
-                expected = np.load(os.path.join(SOURCES, era, case + ".npz"))
+            for share in shares(era, cases):
+                command = [python, script, era, folder]
+                for case in share:
+                    command += ["--only", case]
+                done = subprocess.run(
+                    command, env=surroundings, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+                )
+                if done.returncode:
+                    print(done.stderr.decode()[-2000:])
+                    return 1
+            for case in cases:
                 found = np.load(os.path.join(folder, era, case + ".npz"))
-                far = [
-                    name
-                    for name in expected.files
-                    if name not in found.files
-                    or np.abs(np.float64(expected[name]) - np.float64(found[name])).max() > 1e-6
-                ]
+                far = differing_arrays(archives.recorded_of(era, case), found)
                 differing += len(far)
                 if far:
                     print("%s %s differs: %s" % (era, case, ", ".join(far)))
+            if options.replace and not options.case and problem.ERAS[era].archived:
+                archives.pack(os.path.join(folder, era), archives.archive_of(era))
         print("%s: recorded again" % era, flush=True)
     print("%d arrays differ" % differing)
     return 1 if differing else 0
+
+
+def shares(era, cases):
+    """The cases that one process writes: Keras 3.0 to 3.4 save no second .h5 of a model's names."""
+    facts = problem.ERAS[era]
+    if facts.generation == "keras-3" and facts.ending == ".h5":
+        return [[case] for case in cases]
+    return [cases] if cases else []
+
+
+def differing_arrays(path, found):
+    """Names of the recorded arrays that were not recorded again."""
+    if not os.path.exists(path):
+        return ["all: there was none"]
+    expected = np.load(path)
+    return [
+        name
+        for name in expected.files
+        if name not in found.files
+        or not np.allclose(np.float64(expected[name]), np.float64(found[name]), 0, 1e-6)
+    ]
 
 
 def models(options):

@@ -9,12 +9,28 @@ from ordering import depends_on
 _WRITES = ("Assign", "AssignAdd", "AssignVariableOp", "AssignAddVariableOp")
 
 
-def order_reads_before_writes(variables):
-    """Every write of a variable waits for what reads it, unless the read itself waits."""
+def ops_of(function):
+    """All that a run of a backend function runs.
+
+    A nested model has ops on its own input besides, which is not fed then.
+    """
+    outputs = [getattr(output, "op", output) for output in [*function.outputs, function.updates_op]]
+    found, waiting = set(), outputs
+    while waiting:
+        op = waiting.pop()
+        if op not in found:
+            found.add(op)
+            waiting.extend(tensor.op for tensor in op.inputs)
+            waiting.extend(op.control_inputs)
+    return found
+
+
+def order_reads_before_writes(variables, ops):
+    """Every write of a variable among `ops` waits for what reads it, unless that itself waits."""
     for variable in variables:
         handle = getattr(variable, "handle", None)
         source = variable._ref() if handle is None else handle
-        users = list(source.consumers())
+        users = [op for op in source.consumers() if op in ops]
         writes = [op for op in users if op.type in _WRITES and _belongs_to_a_step(op, variable)]
         # The value after a write is read by ops that wait for that write.
         all_writes = [op for op in users if op.type in _WRITES]
@@ -28,7 +44,9 @@ def order_reads_before_writes(variables):
             for read in reads:
                 waiting = [read]
                 if handle is None:  # a ref variable's read is no copy: who uses it must be done
-                    waiting += [op for output in read.outputs for op in output.consumers()]
+                    waiting += [
+                        op for output in read.outputs for op in output.consumers() if op in ops
+                    ]
                 for waited in waiting:
                     known = waited is write or waited in write.control_inputs
                     if not known and not depends_on(waited, write):

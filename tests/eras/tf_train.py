@@ -60,7 +60,7 @@ def build(case, options=None):
     """Session, model, a function that trains on a batch, a Saver, kind, slots."""
     import tensorflow as tf
 
-    class_name, arguments, kind = problem.CASES[case]
+    class_name, arguments, kind = problem.ALL_CASES[case]
     arguments = dict(arguments, **(options or {}))
     keras = tf.keras
     keras.backend.clear_session()

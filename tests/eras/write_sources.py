@@ -4,7 +4,8 @@
     python tests/eras/write_sources.py keras-2.3 /tmp/again --only adam
 
 For every case: train 20 steps, save, train 10 more. Beside each file stands CASE.npz with the
-values of the model when it was saved and at the end, and the optimizer's own view of its state.
+values of the model when it was saved and at the end, the optimizer's own view of its state, and,
+for the releases of RELEASE_ERAS, each slot with its role and the place of its parameter.
 """
 
 import argparse
@@ -21,34 +22,41 @@ import problem
 
 def write_keras(era, case, folder):
     """A whole model's file, or a checkpoint of one."""
-    class_name, arguments, kind = problem.CASES[case]
+    class_name, arguments, kind = problem.ALL_CASES[case]
     eras.clear(era)
     keras = eras.keras_of(era)
     model = problem.build(keras, kind)
     eras.compile_model(era, model, class_name, arguments)
-    problem.train(model, kind, 0, problem.SAVE_AFTER)
-    path = os.path.join(folder, case + problem.KERAS_ERAS[era][1])
+    if "untrained" not in arguments:
+        problem.train(model, kind, 0, problem.SAVE_AFTER)
+    path = os.path.join(folder, case + problem.ERAS[era].ending)
     save(era, model, path)
-    return finish(model, kind)
+    return finish(era, model, kind)
 
 
 def save(era, model, path):
     """Save as the era does."""
-    if era.startswith("saver"):
+    saves = problem.ERAS[era].saves
+    if saves == "saver":
         import tensorflow as tf
 
         session = eras.keras_of(era).backend.get_session()
         tf.train.Saver().save(session, path, write_meta_graph=False)
-    elif era.startswith("object"):
+    elif saves == "object":
         model.save_weights(path, save_format="tf")
+    elif saves == "saved_model":
+        model.save(path, save_format="tf")
     else:
         model.save(path)
 
 
-def finish(model, kind):
+def finish(era, model, kind):
     """The values when the model was saved and at the end."""
     arrays = {"saved_%d" % i: value for i, value in enumerate(problem.layer_weights(model))}
     arrays.update(("state_%d" % i, value) for i, value in enumerate(eras.state_arrays(model)))
+    if era in problem.RELEASE_ERAS:
+        for (role, index), value in eras.slots(era, model).items():
+            arrays["slot_%s_%d" % (role, index)] = value
     problem.train(model, kind, problem.SAVE_AFTER, problem.TRAIN_UNTIL)
     arrays.update(("final_%d" % i, value) for i, value in enumerate(problem.layer_weights(model)))
     return arrays
@@ -63,16 +71,19 @@ def write_tf_train(era, case, folder):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("era", choices=sorted(problem.KERAS_ERAS))
+    parser.add_argument("era", choices=sorted(problem.ERAS))
     parser.add_argument("folder")
     parser.add_argument("--only", action="append", help="a case; may be repeated")
     options = parser.parse_args()
+    era = problem.ERAS[options.era]
     folder = os.path.join(options.folder, options.era)
     os.makedirs(folder, exist_ok=True)
     for case in options.only or problem.cases_of(options.era):
-        write = write_tf_train if options.era == "saver-tf-train" else write_keras
+        write = write_tf_train if era.saves == "tf.train" else write_keras
         arrays = write(options.era, case, folder)
-        np.savez_compressed(os.path.join(folder, case + ".npz"), **arrays)
+        # An archive of many compresses better than each file by itself.
+        keep = np.savez if era.archived else np.savez_compressed
+        keep(os.path.join(folder, case + ".npz"), **arrays)
         print(options.era, case, flush=True)
     for name in os.listdir(folder):
         # Saver's list of the newest checkpoints: it holds paths of this machine.
@@ -82,6 +93,9 @@ def main():
     for name in ("tensorflow", "keras"):
         if name in sys.modules:
             versions[name] = getattr(sys.modules[name], "__version__", None)
+    if era.package == "tf.keras":  # the version that its files name
+        shown = getattr(eras.keras_of(options.era), "__version__", None)
+        versions["keras"] = shown or versions.get("keras")
     with open(os.path.join(folder, "versions.json"), "w") as opened:
         json.dump(versions, opened, indent=1, sort_keys=True)
         opened.write("\n")

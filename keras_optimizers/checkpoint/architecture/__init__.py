@@ -1,1 +1,4 @@
-"""A model's architecture and variables, in the words of another era."""
+"""A model's config in another era's words, and where each era keeps a model's variables.
+
+Imports `eras` and what that imports; knows no file.
+"""

@@ -7,7 +7,8 @@ model otherwise. Measured with TensorFlow 1.10, 1.15 and 2.15, Keras 2.2.4, 2.3.
 
 from typing import Any, Dict, NamedTuple, Tuple
 
-KERAS_2, TF_KERAS_2, KERAS_3 = "keras-2", "tf-keras-2", "keras-3"
+from keras_optimizers.checkpoint.eras.dialects import KERAS_2, KERAS_3, TF_KERAS_2
+
 EVERYWHERE = (KERAS_2, TF_KERAS_2, KERAS_3)
 NEWER = (TF_KERAS_2, KERAS_3)
 OLDER = (KERAS_2, TF_KERAS_2)
@@ -232,7 +233,6 @@ class Extra(NamedTuple):
 
 _ANY = Extra((...,))
 _CHANNELS_LAST = Extra((None, "channels_last"), EVERYWHERE)
-_DILATION = (1, [1], [1, 1], [1, 1, 1])
 _GROUPS = Extra((1, None), NEWER)
 _KEPT_DIMENSIONS = Extra((None, False), NEWER)
 # A seed never gives the random numbers of another era.

@@ -6,31 +6,9 @@ from typing import Any, Dict, List, Tuple
 from keras_optimizers.checkpoint.eras import layouts
 from keras_optimizers.checkpoint.eras.layouts import Layout
 from keras_optimizers.checkpoint.errors import CheckpointError
-from keras_optimizers.checkpoint.mathematics import CLIPPING, EXTENSIONS, OPTIMIZERS
+from keras_optimizers.checkpoint.mathematics import EXTENSIONS
+from keras_optimizers.reference import CLIPPING, OPTIMIZERS
 
-# What later eras write into every config, as they do where it is off.
-_OFF_IN_TF_2_11: Dict[str, Any] = {
-    "weight_decay": None,
-    "clipnorm": None,
-    "global_clipnorm": None,
-    "clipvalue": None,
-    "use_ema": False,
-    "ema_momentum": 0.99,
-    "ema_overwrite_frequency": None,
-    "jit_compile": False,
-    "is_legacy_optimizer": False,
-}
-_OFF_IN_KERAS_3: Dict[str, Any] = {
-    "weight_decay": None,
-    "clipnorm": None,
-    "global_clipnorm": None,
-    "clipvalue": None,
-    "use_ema": False,
-    "ema_momentum": 0.99,
-    "ema_overwrite_frequency": None,
-    "loss_scale_factor": None,
-    "gradient_accumulation_steps": None,
-}
 FLAGS = ("nesterov", "amsgrad", "centered", "use_ema", "epsilon_inside_root")
 # Known, and of no consequence for a step.
 _IGNORED = (
@@ -141,12 +119,10 @@ def _parse_schedule(schedule: Dict[str, Any], path: str) -> Dict[str, Any]:
 def write(layout: Layout, class_name: str, options: Dict[str, Any]) -> Dict[str, Any]:
     """The config of an era for hyperparameters that fit it (see `fitting`)."""
     config: Dict[str, Any] = {}
-    if layout.schedules:
-        config["name"] = class_name if layout is layouts.OPTIMIZER_V2 else class_name.lower()
-    if layout is layouts.TF_KERAS_2_11:
-        config.update(_OFF_IN_TF_2_11, name=class_name)
-    if layout is layouts.KERAS_3:
-        config.update(_OFF_IN_KERAS_3)
+    if layout.config_name:
+        names = {"class_name": class_name, "class_lower": class_name.lower()}
+        config["name"] = layout.config_name.format(**names)
+    config.update(layout.unset_arguments)
     for name in OPTIMIZERS[class_name].defaults:
         value = options[name]
         if name == "lr":
@@ -156,13 +132,13 @@ def write(layout: Layout, class_name: str, options: Dict[str, Any]) -> Dict[str,
                 config[name] = value
         elif name == "schedule_decay":
             if layout.schedule_decay is None:
-                config.update(_schedule_decay(layout, value))
+                config.update(dict.fromkeys(layout.schedule_decay_names, value))
         else:
             config[name] = value
     if class_name == "RMSprop" and layout.extended_rmsprop:
         config["momentum"] = options.get("momentum", 0.0)
         config["centered"] = bool(options.get("centered", False))
-    if class_name == "Adagrad" and layout.schedules:
+    if class_name == "Adagrad" and layout.accumulator_argument:
         config["initial_accumulator_value"] = 0.0
     for ours, theirs in layout.clipping.items():
         if options.get(ours) is not None:
@@ -171,12 +147,6 @@ def write(layout: Layout, class_name: str, options: Dict[str, Any]) -> Dict[str,
         if name in config and options.get(name) is not None:
             config[name] = options[name]
     return config
-
-
-def _schedule_decay(layout: Layout, value: float) -> Dict[str, float]:
-    """OptimizerV2 shows it as `decay` and, when a config is read, listens to the other name."""
-    both = layout is layouts.OPTIMIZER_V2
-    return {"decay": value, "schedule_decay": value} if both else {"schedule_decay": value}
 
 
 def _rate(layout: Layout, class_name: str, options: Dict[str, Any]) -> Any:
@@ -197,8 +167,8 @@ def _rate(layout: Layout, class_name: str, options: Dict[str, Any]) -> Any:
 
 def _serialized(layout: Layout, class_name: str, config: Dict[str, Any]) -> Dict[str, Any]:
     written: Dict[str, Any] = {"class_name": class_name, "config": dict(config)}
-    if layout.decay == "schedule":
-        written.update(module="keras.optimizers.schedules", registered_name=None)
+    if layout.module:
+        written.update(module=layout.module + ".schedules", registered_name=None)
     return written
 
 
@@ -208,10 +178,9 @@ def serialized_optimizer(layout: Layout, class_name: str, config: Dict[str, Any]
     One without `is_legacy_optimizer` makes TensorFlow 2.11 and later build the class of 2.10.
     """
     written: Dict[str, Any] = {"class_name": class_name, "config": config}
-    if layout.decay == "schedule":
-        written.update(module="keras.optimizers", registered_name=None)
-        if layout is layouts.TF_KERAS_2_11:
-            written["registered_name"] = class_name
+    if layout.module:
+        registered = class_name if layout.registers_classes else None
+        written.update(module=layout.module, registered_name=registered)
     return written
 
 

@@ -1,13 +1,16 @@
 """What every era of Keras can express, and how it orders and names an optimizer's weights.
 
-One table, so that a reader can compare the eras, and so that nothing about an era is hidden in
-the code of a file format.
+Everything that one era does otherwise than another is a field of `Layout`. What single releases
+within an era do otherwise is a field of `releases.Release`. No other module asks for an era by
+its name. To add an era, add an entry here (see docs/add-an-era-or-a-format.md).
 """
 
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
-from keras_optimizers.checkpoint.errors import CheckpointError
-from keras_optimizers.checkpoint.mathematics import EXTENSION_ROLES, OPTIMIZERS
+from keras_optimizers import reference
+from keras_optimizers.checkpoint.eras import dialects
+from keras_optimizers.checkpoint.mathematics import EXTENSION_ROLES
+from keras_optimizers.reference import OPTIMIZERS
 
 ALL = tuple(OPTIMIZERS)
 
@@ -18,48 +21,83 @@ class Layout(NamedTuple):
     Attributes:
         name: as `--to` takes it.
         title: for people.
-        learning_rate: its name in a config.
+
+    Attributes about the list of weights:
         counted: classes whose weights hold `iterations`.
         learning_rate_weight: whether the learning rate is a weight, after `iterations`, unless it
             is a schedule.
         momentum_product: where Nadam's `m_schedule` is among the weights: "first" (after
             those), "last", or "" for nowhere.
         idle_velocity: whether SGD without momentum has a velocity.
-        stand_ins: whether Adam without AMSGrad has a third group of arrays of shape (1,).
-        interleaved: roles that alternate for each parameter, by class; other roles are written
-            one after the other.
+        amsgrad_placeholders: whether Adam without AMSGrad has a third group of arrays of shape
+            (1,), which nothing reads.
+        interleaved: classes whose roles alternate for each parameter; the roles of the others are
+            written one after the other.
+        roles: the era's own names of the roles, for the names of weights.
+        scalar_names: the names of the scalar weights, by ours; "" is the name of all others.
+        slot_name: the names of the slots. Both are templates of `class_name`, `class_lower`,
+            `scalar`, `parameter`, `flat_parameter` (with "_" for "/"), `role` (the era's name),
+            `number` (of the slot among all) and `suffix` (`_number`, nothing for the first).
+
+    Attributes about the mathematics:
         decay: "argument" (of every class but Nadam) or "schedule" (of the learning rate).
         schedules: whether the learning rate can be a schedule.
         epsilon_inside_root: classes that add epsilon to the square, before the root is taken.
+        epsilon_inside_with_momentum: classes that do so only if they have a momentum.
         weight_decay: whether there is such an argument.
         extended_rmsprop: whether RMSprop knows `momentum` and `centered`.
         schedule_decay: Nadam's, where the era fixed it; None where it is an argument.
         clipping: the config's name by ours; what is not in it cannot be expressed.
         later_clipping: those that only later releases of the era know, with the release.
-        roles: the era's own names of the roles, for the names of weights.
+
+    Attributes about the config:
+        learning_rate: its name.
+        config_name: a template (of `class_name`, `class_lower`) of the argument `name`; "" where
+            there is no such argument.
+        unset_arguments: arguments of every class, with the values at which they do nothing.
+        schedule_decay_names: under which names Nadam's is written.
+        accumulator_argument: whether Adagrad takes an `initial_accumulator_value`.
+        module: the `module` that a serialized optimizer names; "" where there is none.
+        registers_classes: whether a serialized optimizer's `registered_name` is its class.
+
+    Attributes about the file around it:
+        keras_version: what a written file says about who wrote it; loaders go by it.
+        dialect: how the era describes architectures, one of `dialects`.
+        reads_older_architectures: whether it also reads what older eras wrote.
     """
 
     name: str
     title: str
-    learning_rate: str = "lr"
     counted: Tuple[str, ...] = ALL
     learning_rate_weight: bool = False
     momentum_product: str = "first"
     idle_velocity: bool = True
-    stand_ins: bool = True
+    amsgrad_placeholders: bool = True
     interleaved: Tuple[str, ...] = ()
+    roles: Dict[str, str] = {}
+    scalar_names: Dict[str, str] = {"": "{class_name}/{scalar}:0"}
+    slot_name: str = "training/{class_name}/Variable{suffix}:0"
     decay: str = "argument"
     schedules: bool = False
     epsilon_inside_root: Tuple[str, ...] = ()
+    epsilon_inside_with_momentum: Tuple[str, ...] = ()
     weight_decay: bool = False
     extended_rmsprop: bool = False
     schedule_decay: Optional[float] = None
     clipping: Dict[str, str] = {"clipnorm": "clipnorm", "clipvalue": "clipvalue"}
     later_clipping: Dict[str, str] = {}
-    roles: Dict[str, str] = {}
+    learning_rate: str = "lr"
+    config_name: str = ""
+    unset_arguments: Dict[str, Any] = {}
+    schedule_decay_names: Tuple[str, ...] = ("schedule_decay",)
+    accumulator_argument: bool = False
+    module: str = ""
+    registers_classes: bool = False
+    keras_version: str = ""
+    dialect: str = dialects.KERAS_2
+    reads_older_architectures: bool = False
 
 
-_COUNTED = ("SGD", "Adam", "Adamax", "Nadam")
 _GLOBAL = {"global_clipnorm": "clipnorm", "clipvalue": "clipvalue"}
 _BOTH = {name: name for name in ("clipnorm", "global_clipnorm", "clipvalue")}
 
@@ -103,11 +141,35 @@ _KERAS_3_ROLES = {
     "largest_second_moment": "velocity_hat",
 }
 
+_UNSET_IN_TF_2_11: Dict[str, Any] = {
+    "weight_decay": None,
+    "clipnorm": None,
+    "global_clipnorm": None,
+    "clipvalue": None,
+    "use_ema": False,
+    "ema_momentum": 0.99,
+    "ema_overwrite_frequency": None,
+    "jit_compile": False,
+    "is_legacy_optimizer": False,
+}
+_UNSET_IN_KERAS_3: Dict[str, Any] = {
+    "weight_decay": None,
+    "clipnorm": None,
+    "global_clipnorm": None,
+    "clipvalue": None,
+    "use_ema": False,
+    "ema_momentum": 0.99,
+    "ema_overwrite_frequency": None,
+    "loss_scale_factor": None,
+    "gradient_accumulation_steps": None,
+}
+
 TF_KERAS_1_10 = Layout(
     "tf-keras-1.10",
     "tf.keras 1.4 to 1.13, HDF5",
-    counted=_COUNTED,
+    counted=reference.COUNTED,
     momentum_product="",
+    keras_version="2.1.6-tf",
 )
 # What `model.save` writes with ours, made complete: ours take `iterations` where the original's
 # lists leave it out.
@@ -117,40 +179,58 @@ KERAS_OPTIMIZERS = TF_KERAS_1_10._replace(
     counted=ALL,
     momentum_product="first",
     clipping=_BOTH,
+    keras_version="2.2.4-tf",
+    reads_older_architectures=True,
 )
 KERAS_2_2 = Layout(
     "keras-2.2",
     "standalone Keras 2.0 to 2.2, HDF5",
-    counted=_COUNTED,
+    counted=reference.COUNTED,
     momentum_product="",
     clipping=_GLOBAL,
+    keras_version="2.2.4",
 )
 KERAS_2_3 = Layout(
     "keras-2.3",
     "standalone Keras 2.3, HDF5",
+    slot_name="training/{class_name}/Variable_{number}:0",
     learning_rate="learning_rate",
     clipping=_GLOBAL,
+    keras_version="2.3.1",
 )
 OPTIMIZER_V2 = Layout(
     "optimizer-v2",
     "tf.keras 1.14 to 2.10, and tf.keras.optimizers.legacy after that, HDF5",
-    learning_rate="learning_rate",
     idle_velocity=False,
-    stand_ins=False,
-    interleaved=("RMSprop",),
+    amsgrad_placeholders=False,
+    roles=_OPTIMIZER_V2_ROLES,
+    scalar_names={
+        "iterations": "training/{class_name}/iter:0",
+        "m_schedule": "training/{class_name}/momentum_cache:0",
+    },
+    slot_name="training/{class_name}/{parameter}/{role}:0",
     schedules=True,
+    epsilon_inside_with_momentum=("RMSprop",),  # another kernel there
     extended_rmsprop=True,
     clipping=_BOTH,
     later_clipping={"global_clipnorm": "TensorFlow 2.4 and later"},
-    roles=_OPTIMIZER_V2_ROLES,
+    learning_rate="learning_rate",
+    config_name="{class_name}",
+    # It shows `decay` and, when a config is read, listens to the other name.
+    schedule_decay_names=("decay", "schedule_decay"),
+    accumulator_argument=True,
+    keras_version="2.2.4-tf",
+    reads_older_architectures=True,
 )
 TF_KERAS_2_11 = Layout(
     "tf-keras-2.11",
     "tf.keras 2.11 to 2.15, HDF5",
-    learning_rate="learning_rate",
     momentum_product="",
-    stand_ins=False,
+    amsgrad_placeholders=False,
     interleaved=("Adadelta", "Adam", "Adamax", "Nadam"),
+    roles=_KERAS_211_ROLES,
+    scalar_names={"": "iteration:0"},
+    slot_name="{class_name}/{role}/{parameter}:0",
     decay="schedule",
     schedules=True,
     epsilon_inside_root=("RMSprop", "Adagrad"),
@@ -158,15 +238,35 @@ TF_KERAS_2_11 = Layout(
     extended_rmsprop=True,
     schedule_decay=1.0,
     clipping=_BOTH,
-    roles=_KERAS_211_ROLES,
+    learning_rate="learning_rate",
+    config_name="{class_name}",
+    unset_arguments=_UNSET_IN_TF_2_11,
+    accumulator_argument=True,
+    module="keras.optimizers",
+    registers_classes=True,
+    keras_version="2.15.0",
+    dialect=dialects.TF_KERAS_2,
+    reads_older_architectures=True,
 )
 KERAS_3 = TF_KERAS_2_11._replace(
     name="keras-3",
-    title="Keras 3, .keras, .weights.h5 and HDF5",
+    title="Keras 3, .keras and .weights.h5",
     learning_rate_weight=True,
     momentum_product="last",
     idle_velocity=False,
     roles=_KERAS_3_ROLES,
+    scalar_names={
+        "": "{class_lower}/{scalar}",
+        "iterations": "{class_lower}/iteration",
+        "m_schedule": "{class_lower}/variable",
+    },
+    slot_name="{class_lower}/{flat_parameter}_{role}",
+    config_name="{class_lower}",
+    unset_arguments=_UNSET_IN_KERAS_3,
+    registers_classes=False,
+    keras_version="3.0.0",
+    dialect=dialects.KERAS_3,
+    reads_older_architectures=False,
 )
 
 LAYOUTS = {
@@ -181,17 +281,6 @@ LAYOUTS = {
         KERAS_3,
     )
 }
-
-
-def layout_named(name: str) -> Layout:
-    """The layout of that name.
-
-    Raises:
-        CheckpointError: If there is none.
-    """
-    if name not in LAYOUTS:
-        raise CheckpointError(f"Unknown format {name!r}; there are: {', '.join(LAYOUTS)}.")
-    return LAYOUTS[name]
 
 
 def scalars(layout: Layout, class_name: str, options: Dict[str, Any]) -> List[str]:
@@ -222,7 +311,7 @@ def roles(layout: Layout, class_name: str, options: Dict[str, Any]) -> List[str]
     names = list(OPTIMIZERS[class_name].roles)
     if class_name == "SGD" and not layout.idle_velocity and not options.get("momentum"):
         names.remove("velocity")
-    if class_name == "Adam" and not layout.stand_ins and not options.get("amsgrad"):
+    if class_name == "Adam" and not layout.amsgrad_placeholders and not options.get("amsgrad"):
         names.remove("largest_second_moment")
     if class_name == "RMSprop" and layout.extended_rmsprop:
         names += [role for option, role in EXTENSION_ROLES.items() if options.get(option)]
@@ -231,6 +320,25 @@ def roles(layout: Layout, class_name: str, options: Dict[str, Any]) -> List[str]
 
 def has_epsilon_inside(layout: Layout, class_name: str, options: Dict[str, Any]) -> bool:
     """Whether the era adds epsilon before it takes the root."""
-    if layout is OPTIMIZER_V2 and class_name == "RMSprop":
-        return bool(options.get("momentum"))  # another kernel there
+    if class_name in layout.epsilon_inside_with_momentum and options.get("momentum"):
+        return True
     return class_name in layout.epsilon_inside_root
+
+
+def scalar_name(layout: Layout, class_name: str, scalar: str) -> str:
+    """The era's name of a scalar weight."""
+    template = layout.scalar_names.get(scalar) or layout.scalar_names[""]
+    return template.format(class_name=class_name, class_lower=class_name.lower(), scalar=scalar)
+
+
+def slot_name(layout: Layout, class_name: str, role: str, parameter: str, number: int) -> str:
+    """The era's name of a slot, the `number`th of all."""
+    return layout.slot_name.format(
+        class_name=class_name,
+        class_lower=class_name.lower(),
+        role=layout.roles.get(role, role),
+        parameter=parameter,
+        flat_parameter=parameter.replace("/", "_"),
+        number=number,
+        suffix=f"_{number}" if number else "",
+    )

@@ -15,8 +15,6 @@ from keras_optimizers.checkpoint.matching import (
 )
 from keras_optimizers.checkpoint.state import Array, OptimizerState, Parameter
 
-_LARGEST_SCALAR = 4096  # bytes: scalars are read at once, arrays are not
-
 
 class Weight(NamedTuple):
     """One entry of a list of weights: the era's name of it, and its values."""
@@ -133,7 +131,7 @@ def _parse_variant(
             raise CheckpointError(
                 f"Cannot read {path!r}: {weight.name!r} of integers is no slot of {class_name}."
             )
-    by_role = deal(layout, class_name, role_names, arrays)
+    by_role = split_by_role(layout, class_name, role_names, arrays)
     shapes = _common_shapes(by_role, weights, path)
     if candidates is None:
         chosen = [
@@ -149,7 +147,7 @@ def _parse_variant(
     slots = {
         role: {parameter.name: array for parameter, array in zip(parameters, group)}
         for role, group in by_role.items()
-        if role != "largest_second_moment" or not _are_stand_ins(group, shapes)
+        if role != "largest_second_moment" or not _are_placeholders(group, shapes)
     }
     iterations = values.pop("iterations", None)
     if iterations is not None:
@@ -169,7 +167,7 @@ def _checked_count(value: Any, path: str) -> int:
     return int(value)
 
 
-def deal(
+def split_by_role(
     layout: Layout, class_name: str, role_names: Sequence[str], items: List[Any]
 ) -> Dict[str, List[Any]]:
     """Slots in a layout's order, by role."""
@@ -200,7 +198,7 @@ def _common_shapes(
         if shapes is None:
             shapes = own
         elif own != shapes and not (
-            role == "largest_second_moment" and _are_stand_ins(arrays, shapes)
+            role == "largest_second_moment" and _are_placeholders(arrays, shapes)
         ):
             raise CheckpointError(
                 f"Cannot read {path!r}: its {len(weights)} optimizer weights do not form groups "
@@ -209,8 +207,8 @@ def _common_shapes(
     return shapes or []
 
 
-def _are_stand_ins(arrays: Sequence[Array], shapes: Sequence[Tuple[int, ...]]) -> bool:
-    """Adam without AMSGrad keeps arrays of shape (1,) in the third group, which nothing reads."""
+def _are_placeholders(arrays: Sequence[Array], shapes: Sequence[Tuple[int, ...]]) -> bool:
+    """Whether they are what Adam without AMSGrad keeps in the third group: unused, shape (1,)."""
     return all(array.shape == (1,) for array in arrays) and any(shape != (1,) for shape in shapes)
 
 
@@ -218,27 +216,35 @@ def arrange(layout: Layout, state: OptimizerState) -> List[Weight]:
     """The state as a list of weights in a layout's order, named as that era names them."""
     options = state.hyperparameters
     first, last = (
-        [Weight(_scalar_name(layout, state, name), _scalar(state, name)) for name in names]
+        [
+            Weight(layouts.scalar_name(layout, state.class_name, name), _scalar(state, name))
+            for name in names
+        ]
         for names in (
             layouts.scalars(layout, state.class_name, options),
             layouts.last_scalars(layout, state.class_name),
         )
     )
-    role_names = layouts.roles(layout, state.class_name, options)
+    role_names, count = layouts.roles(layout, state.class_name, options), len(state.parameters)
     groups = [
         [
-            Weight(_slot_name(layout, state, role, group, index), _slot(state, role, parameter))
+            Weight(
+                layouts.slot_name(
+                    layout, state.class_name, role, parameter.name, group * count + index
+                ),
+                _slot(state, role, parameter),
+            )
             for index, parameter in enumerate(state.parameters)
         ]
         for group, role in enumerate(role_names)
     ]
-    return first + undeal(layout, state.class_name, role_names, groups) + last
+    return first + join_roles(layout, state.class_name, role_names, groups) + last
 
 
-def undeal(
+def join_roles(
     layout: Layout, class_name: str, role_names: Sequence[str], groups: Sequence[List[Any]]
 ) -> List[Any]:
-    """Groups, one a role, in a layout's order: the inverse of `deal`."""
+    """Groups, one a role, in a layout's order: the inverse of `split_by_role`."""
     if class_name not in layout.interleaved:
         return [item for group in groups for item in group]
     alternating = [g for role, g in zip(role_names, groups) if role != "largest_second_moment"]
@@ -256,37 +262,8 @@ def _scalar(state: OptimizerState, name: str) -> Array:
 
 
 def _slot(state: OptimizerState, role: str, parameter: Parameter) -> Array:
-    """A slot; zeros where the source has none, a stand-in for AMSGrad's where it is off."""
+    """A slot; zeros where the source has none, a placeholder for AMSGrad's where that is off."""
     found = state.slots.get(role, {}).get(parameter.name)
     if role == "largest_second_moment" and not state.hyperparameters.get("amsgrad"):
         return Array.filled((1,), parameter.dtype, 0)
     return Array.filled(parameter.shape, parameter.dtype, 0) if found is None else found
-
-
-def _scalar_name(layout: Layout, state: OptimizerState, name: str) -> str:
-    class_name = state.class_name
-    if layout is layouts.OPTIMIZER_V2:
-        return {
-            "iterations": f"training/{class_name}/iter:0",
-            "m_schedule": f"training/{class_name}/momentum_cache:0",
-        }[name]
-    if layout is layouts.TF_KERAS_2_11:
-        return "iteration:0"
-    if layout is layouts.KERAS_3:
-        scope = class_name.lower()
-        return f"{scope}/{ {'iterations': 'iteration', 'm_schedule': 'variable'}.get(name, name) }"
-    return f"{class_name}/{name}:0"
-
-
-def _slot_name(layout: Layout, state: OptimizerState, role: str, group: int, index: int) -> str:
-    class_name, parameter = state.class_name, state.parameters[index].name
-    if layout is layouts.OPTIMIZER_V2:
-        return f"training/{class_name}/{parameter}/{layout.roles[role]}:0"
-    if layout is layouts.TF_KERAS_2_11:
-        return f"{class_name}/{layout.roles[role]}/{parameter}:0"
-    if layout is layouts.KERAS_3:
-        return f"{class_name.lower()}/{parameter.replace('/', '_')}_{layout.roles[role]}"
-    number = group * len(state.parameters) + index
-    if layout is layouts.KERAS_2_3:
-        return f"training/{class_name}/Variable_{number}:0"
-    return f"training/{class_name}/Variable{f'_{number}' if number else ''}:0"

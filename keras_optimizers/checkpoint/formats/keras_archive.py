@@ -15,13 +15,13 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from keras_optimizers.checkpoint.architecture import weight_places
 from keras_optimizers.checkpoint.architecture.layers import layer_order
-from keras_optimizers.checkpoint.eras import configs, layouts, weight_lists
+from keras_optimizers.checkpoint.eras import configs, layouts, releases, weight_lists
 from keras_optimizers.checkpoint.eras.layouts import Layout
 from keras_optimizers.checkpoint.eras.weight_lists import Weight
 from keras_optimizers.checkpoint.errors import CheckpointError
-from keras_optimizers.checkpoint.formats.keras_hdf5 import holds
+from keras_optimizers.checkpoint.formats.format import Reader, ReadRequest
 from keras_optimizers.checkpoint.matching import Candidate
-from keras_optimizers.checkpoint.state import Array, OptimizerState
+from keras_optimizers.checkpoint.state import Array, OptimizerState, Provenance
 from keras_optimizers.checkpoint.storage import hdf5
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
@@ -70,7 +70,7 @@ class Archive:
             self._folder = None
 
     def _open_weights(self, packed: zipfile.ZipFile) -> None:
-        """h5py needs a file to seek in: the entry is unpacked, unless it is stored as it is."""
+        """Unpack the entry into a temporary folder: h5py needs a file to seek in."""
         self._folder = tempfile.mkdtemp(".partial")
         unpacked = os.path.join(self._folder, "weights.h5")
         with packed.open(WEIGHTS) as entry, open(unpacked, "wb") as target:
@@ -122,15 +122,24 @@ def _zip_reported(path: str) -> Iterator[None]:
             raise
 
 
-def read(path: str) -> OptimizerState:
+def is_archive(path: str) -> bool:
+    """Whether the file begins as zip archives do."""
+    try:
+        with open(path, "rb") as opened:
+            return opened.read(2) == b"PK"
+    except OSError:
+        return False
+
+
+def read(request: ReadRequest) -> OptimizerState:
     """The optimizer's state in a .keras archive.
 
     Raises:
         CheckpointError: If the archive is damaged, or holds no optimizer that is known.
     """
-    archive = Archive(path)
+    archive = Archive(request.path)
     try:
-        with hdf5.reported(path):
+        with hdf5.reported(request.path):
             return _read(archive)
     except BaseException:
         archive.close()
@@ -144,13 +153,12 @@ def _read(archive: Archive) -> OptimizerState:
     if not isinstance(serialized, dict) or not isinstance(serialized.get("config"), dict):
         raise CheckpointError(f"{path!r} holds no optimizer: the model was not compiled.")
     version = str(archive.metadata.get("keras_version", ""))
-    layout = layouts.KERAS_3 if version.startswith("3") else layouts.TF_KERAS_2_11
-    if serialized["config"].get("is_legacy_optimizer") is True:
-        layout = layouts.OPTIMIZER_V2
+    layout = releases.archive_layout(serialized["config"], version)
     candidates = _candidates(archive.weights, archive.config, path)
-    state = _state(layout, serialized, archive.weights, candidates, path)
+    provenance = Provenance(path, layout.name, layout.title, f"keras {version}")
+    state = _state(layout, serialized, archive.weights, candidates, provenance)
     state.variables = {one.name: one.array for one in candidates or []}
-    state.provenance.update(producer=f"keras {version}", file=archive)
+    state.opened_file = archive
     return state
 
 
@@ -166,8 +174,9 @@ def _state(
     serialized: Dict[str, Any],
     weights_file: Any,
     candidates: Optional[List[Candidate]],
-    path: str,
+    provenance: Provenance,
 ) -> OptimizerState:
+    path = provenance.path
     class_name = configs.class_name_of(serialized.get("class_name"), path)
     options, notes = configs.parse(layout, class_name, serialized["config"], path)
     weights = _optimizer_weights(weights_file, path)
@@ -178,13 +187,6 @@ def _state(
     rate = scalars.pop("learning_rate", None)
     if rate is not None and not layouts.is_scheduled(layout, options):
         options["lr"] = float(rate)
-    provenance = {
-        "path": path,
-        "format": layout.name,
-        "title": layout.title,
-        "producer": "unknown",
-        "notes": notes,
-    }
     return OptimizerState(
         class_name,
         options,
@@ -193,6 +195,7 @@ def _state(
         content.slots,
         scalars,
         provenance,
+        notes,
     )
 
 
@@ -262,7 +265,7 @@ def _variable_name(class_name: str, index: int, count: int) -> str:
 
 def is_weights_file(path: str) -> bool:
     """Whether an HDF5 file has the groups of a `.weights.h5`, or is a state file of ours."""
-    if not holds(path):
+    if not hdf5.is_hdf5(path):
         return False
     with hdf5.open_checked(path, os.path.getsize(path), path) as opened, hdf5.reported(path):
         return "model_weights" not in opened and (
@@ -270,7 +273,7 @@ def is_weights_file(path: str) -> bool:
         )
 
 
-def read_weights_file(path: str, class_name: Optional[str] = None) -> OptimizerState:
+def read_weights_file(request: ReadRequest) -> OptimizerState:
     """The optimizer's state in a `.weights.h5`.
 
     A file that Keras wrote has no config: the class is told by its variables' count and shapes
@@ -279,6 +282,7 @@ def read_weights_file(path: str, class_name: Optional[str] = None) -> OptimizerS
     Raises:
         CheckpointError: If the file holds no optimizer, or `class_name` is needed.
     """
+    path, class_name = request.path, request.class_name
     opened = hdf5.open_checked(path, os.path.getsize(path), path)
     try:
         with hdf5.reported(path):
@@ -289,8 +293,10 @@ def read_weights_file(path: str, class_name: Optional[str] = None) -> OptimizerS
                 serialized = {"class_name": class_name, "config": {}}
             else:
                 serialized = {"class_name": _class_told(opened, path), "config": {}}
-            state = _state(layouts.KERAS_3, serialized, opened, _named(opened, path), path)
-            state.provenance.update(producer="keras 3", file=opened)
+            layout = layouts.KERAS_3
+            provenance = Provenance(path, layout.name, layout.title, "keras 3")
+            state = _state(layout, serialized, opened, _named(opened, path), provenance)
+            state.opened_file = opened
             return state
     except BaseException:
         opened.close()
@@ -323,3 +329,7 @@ def _class_told(opened: Any, path: str) -> str:
         raise CheckpointError(
             f"{path!r} does not say which optimizer its variables are of; give --class."
         ) from error
+
+
+READER = Reader(is_archive, read)
+WEIGHTS_READER = Reader(is_weights_file, read_weights_file)

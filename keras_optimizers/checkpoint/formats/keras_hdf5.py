@@ -1,4 +1,4 @@
-"""Whole models in HDF5, as `model.save("x.h5")` of every Keras from 2.0 on writes them.
+"""Reading whole models in HDF5, as `model.save("x.h5")` of every Keras from 2.0 on writes them.
 
 Root attributes `model_config` and `training_config` (JSON), groups `model_weights` and
 `optimizer_weights`; in each a list of names that gives the order. See `layouts` for what differs.
@@ -6,22 +6,22 @@ Root attributes `model_config` and `training_config` (JSON), groups `model_weigh
 
 import json
 import os
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 from keras_optimizers.checkpoint.architecture.layers import layer_order
-from keras_optimizers.checkpoint.eras import configs, layouts, weight_lists
+from keras_optimizers.checkpoint.eras import configs, layouts, releases, weight_lists
 from keras_optimizers.checkpoint.eras.layouts import Layout
-from keras_optimizers.checkpoint.eras.weight_lists import Weight
+from keras_optimizers.checkpoint.eras.releases import Release
+from keras_optimizers.checkpoint.eras.weight_lists import Content, Weight
 from keras_optimizers.checkpoint.errors import CheckpointError
-from keras_optimizers.checkpoint.matching import Candidate
-from keras_optimizers.checkpoint.report import Report
-from keras_optimizers.checkpoint.state import Array, OptimizerState
+from keras_optimizers.checkpoint.formats.format import Reader, ReadRequest
+from keras_optimizers.checkpoint.matching import Candidate, sorted_by_name
+from keras_optimizers.checkpoint.state import Array, OptimizerState, Provenance
 from keras_optimizers.checkpoint.storage import hdf5
-from keras_optimizers.checkpoint.storage.atomic_files import written_whole
 
-# Where a layout drops `iterations`, `write` puts the finished steps into lr and decay, which then
-# count from 0. The attribute of this name says so; no Keras reads it.
-_STEPS_IN_RATES = "keras_optimizers_steps_in_rates"
+# Where a layout drops `iterations`, the writer puts the finished steps into lr and decay, which
+# then count from 0. The attribute of this name says so; no Keras reads it.
+STEPS_IN_RATES = "keras_optimizers_steps_in_rates"
 # Never trained, whichever layer they belong to.
 _STATISTICS = ("moving_mean", "moving_variance", "running_mean", "running_std")
 
@@ -130,53 +130,23 @@ def _kept(model: WholeModel, array: Array) -> Any:
     return load
 
 
-def holds(path: str) -> bool:
-    """Whether the file begins as HDF5 files do."""
-    try:
-        with open(path, "rb") as opened:
-            return opened.read(8) == b"\x89HDF\r\n\x1a\n"
-    except OSError:
-        return False
-
-
 def is_whole_model(source: str) -> bool:
     """Whether an HDF5 file holds a model's architecture."""
-    if not holds(source):
+    if not hdf5.is_hdf5(source):
         return False
     with WholeModel(source) as model, hdf5.reported(source):
         return model.json_attribute("model_config") is not None
 
 
-def layout_of(config: Dict[str, Any], keras_version: str, names: Sequence[str]) -> Layout:
-    """The layout of a file, from what it says itself.
-
-    Arguments:
-        config: the optimizer's config.
-        keras_version: the file's attribute.
-        names: of the optimizer's weights.
-    """
-    if keras_version.startswith("3.") and "lr" not in config:
-        return layouts.KERAS_3
-    first = names[0].split(":")[0].split("/")[-1] if names else ""
-    is_tf_keras = keras_version.endswith("-tf")
-    if first == "iteration" or ("jit_compile" in config and not config.get("is_legacy_optimizer")):
-        return layouts.TF_KERAS_2_11
-    if first == "iter" or "name" in config:
-        return layouts.OPTIMIZER_V2
-    if "learning_rate" in config:
-        return layouts.KERAS_2_3
-    return layouts.TF_KERAS_1_10 if is_tf_keras else layouts.KERAS_2_2
-
-
-def read(path: str) -> OptimizerState:
+def read(request: ReadRequest) -> OptimizerState:
     """The optimizer's state in a whole model's file.
 
     Raises:
         CheckpointError: If the file is damaged, or holds no optimizer that is known.
     """
-    model = WholeModel(path)
+    model = WholeModel(request.path)
     try:
-        with hdf5.reported(path):
+        with hdf5.reported(request.path):
             return _read(model)
     except BaseException:
         model.close()
@@ -199,28 +169,27 @@ def _read(model: WholeModel) -> OptimizerState:
     config = serialized["config"]
     weights = model.optimizer_weights()
     version = model.keras_version
-    layout = layout_of(config, version, [weight.name for weight in weights])
+    layout = releases.layout_of(config, version, [weight.name for weight in weights])
+    release = releases.release_of(layout, version)
     options, notes = configs.parse(layout, class_name, config, path)
-    notes += clipping_notes(layout, version, options)
-    provenance = {
-        "path": path,
-        "format": layout.name,
-        "title": layout.title,
-        "producer": f"keras {version}" if version else "unknown",
-        "notes": notes,
-    }
+    more, doubts = releases.adjust(release, class_name, options, version)
+    notes += more
+    producer = f"keras {version}" if version else "unknown"
+    provenance = Provenance(path, layout.name, layout.title, producer)
     candidates = model.candidates()
     if not weights:
         notes.append("The file has no optimizer weights: it was saved before the first step.")
         parameters = [one.as_parameter() for one in candidates or [] if one.trainable is not False]
-        return OptimizerState(class_name, options, None, parameters, {}, {}, provenance)
-    content = weight_lists.parse(layout, class_name, options, weights, candidates, path)
+        state = OptimizerState(class_name, options, None, parameters, {}, {}, provenance, notes)
+        state.doubts.update(doubts)
+        return state
+    content = _parse_weights(release, layout, class_name, options, weights, candidates, path)
     scalars = dict(content.scalars)
     rate = scalars.pop("learning_rate", None)
     if rate is not None and not layouts.is_scheduled(layout, options):
         options["lr"] = float(rate)
     iterations = content.iterations
-    counted = model.file["optimizer_weights"].attrs.get(_STEPS_IN_RATES)
+    counted = model.file["optimizer_weights"].attrs.get(STEPS_IN_RATES)
     if iterations is None and counted is not None:
         iterations = 0
         notes.append(f"lr and decay count from step {int(counted)}, at which they were rewritten.")
@@ -232,84 +201,61 @@ def _read(model: WholeModel) -> OptimizerState:
         content.slots,
         scalars,
         provenance,
+        notes,
     )
+    state.doubts.update(doubts)
     state.variables = {one.name: one.array for one in candidates or []}
-    state.provenance["file"] = model  # keeps it open for arrays that are read later
+    state.opened_file = model
     return state
 
 
-def clipping_notes(layout: Layout, version: str, options: Dict[str, Any]) -> List[str]:
-    """Where a version does not tell which meaning `clipnorm` had."""
-    if layout is layouts.TF_KERAS_1_10 and "clipnorm" in options and version == "2.1.6-tf":
-        return [
-            "clipnorm: files of tf.keras 1.9 look as those of 1.10 to 1.12 do, but meant the "
-            "norm of all gradients together; 1.10's meaning, each by itself, was assumed."
-        ]
-    if layout is layouts.TF_KERAS_1_10 and "clipnorm" in options and _before_1_9(version):
-        options["global_clipnorm"] = options.pop("clipnorm")
-        return [f"clipnorm: tf.keras with Keras {version} bounded all gradients' common norm."]
-    return []
-
-
-def _before_1_9(version: str) -> bool:
-    return version in ("2.0.8-tf", "2.1.1-tf", "2.1.2-tf", "2.1.3-tf", "2.1.4-tf", "2.1.5-tf")
-
-
-def write(
-    state: OptimizerState,
-    path: str,
+def _parse_weights(
+    release: Release,
     layout: Layout,
-    source: Optional[str] = None,
-    report: Optional[Report] = None,
-    progress: Any = None,
-) -> None:
-    """Write a file with the optimizer's part anew, and all else as in `source`.
-
-    Arguments:
-        state: as `fitting.fit` returns it for `layout`.
-        source: a file whose model, and everything else, is carried over; None for none.
-        report: gets what becomes of the model.
-        progress: called with (bytes done, bytes in all).
+    class_name: str,
+    options: Dict[str, Any],
+    weights: List[Weight],
+    candidates: Optional[List[Candidate]],
+    path: str,
+) -> Content:
+    """The state in the list, its parameters in the model's order.
 
     Raises:
-        CheckpointError: If the file cannot be written. Nothing has changed then.
+        CheckpointError: If the list fits in no order, or in two and the file tells not which.
     """
-    from keras_optimizers.checkpoint.architecture import carry_over
-
-    h5py = hdf5.require_h5py()
-    weights = weight_lists.arrange(layout, state)
-    config = configs.write(layout, state.class_name, state.hyperparameters)
-    serialized = configs.serialized_optimizer(layout, state.class_name, config)
-    with written_whole(path) as partial, h5py.File(partial, "w") as target:
-        training: Dict[str, Any] = {}
-        if source is not None and carry_over.model_of(source):
-            training = carry_over.carry_over(source, target, layout, state, report or Report())
-        training["optimizer_config"] = serialized
-        target.attrs["training_config"] = json.dumps(training).encode("utf-8")
-        group = target.create_group("optimizer_weights")
-        if "steps_in_rates" in state.provenance:
-            group.attrs[_STEPS_IN_RATES] = state.provenance["steps_in_rates"]
-        write_weights(group, weights, progress)
-
-
-def write_weights(group: Any, weights: Sequence[Weight], progress: Any = None) -> None:
-    """The datasets of a list of weights, one at a time in memory, and their names."""
-    names = _distinct([weight.name for weight in weights])
-    hdf5.write_names(group, "weight_names", names)
-    total = sum(weight.array.size_in_bytes for weight in weights)
-    done = 0
-    for name, weight in zip(names, weights):
-        group.create_dataset(name, data=weight.array.read())
-        done += weight.array.size_in_bytes
-        if progress is not None:
-            progress(done, total)
+    by_name = None if candidates is None else sorted_by_name(candidates)
+    orders = {
+        "model": [candidates],
+        "name": [by_name],
+        "unknown": [candidates] if by_name == candidates else [candidates, by_name],
+    }[release.slot_order]
+    found, problems = [], []
+    for order in orders:
+        try:
+            found.append(weight_lists.parse(layout, class_name, options, weights, order, path))
+        except CheckpointError as error:
+            problems.append(error)
+    if not found:
+        raise problems[0]
+    if len(found) == 2 and _owners(found[0]) != _owners(found[1]):
+        raise CheckpointError(
+            f"Cannot read {path!r}: it does not say which Keras wrote it, and its slots fit in two "
+            "orders, that of the layers and (Keras 2.0.0 to 2.0.5) that of the weights' names. "
+            "Write the version into the file's attribute keras_version."
+        )
+    content = found[0]
+    if candidates is not None and release.slot_order == "name":
+        places = {one.name: place for place, one in enumerate(candidates)}
+        content.parameters.sort(key=lambda one: places.get(one.name.split("#")[0], len(places)))
+    return content
 
 
-def _distinct(names: Sequence[str]) -> List[str]:
-    """Names of which none is another's or leads through another."""
-    taken: Dict[str, int] = {}
-    result = []
-    for name in names:
-        number = taken[name] = taken.get(name, -1) + 1
-        result.append(name if not number else f"{name}_{number}")
-    return result
+def _owners(content: Content) -> Dict[str, List[int]]:
+    """Which array each parameter has, role by role."""
+    return {
+        role: [id(arrays.get(name)) for name in sorted(one.name for one in content.parameters)]
+        for role, arrays in content.slots.items()
+    }
+
+
+READER = Reader(hdf5.is_hdf5, read)

@@ -6,21 +6,21 @@ optimizer's own `optimizer/iter/...`. Written through `tf.keras`, because only i
 objects that such a file describes.
 """
 
+import functools
 import os
 import re
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from keras_optimizers.checkpoint import mathematics
-from keras_optimizers.checkpoint.architecture import carry_over
+from keras_optimizers import reference
+from keras_optimizers.checkpoint.confirmation import differences
 from keras_optimizers.checkpoint.eras import layouts
-from keras_optimizers.checkpoint.eras.layouts import Layout
 from keras_optimizers.checkpoint.errors import CheckpointError
-from keras_optimizers.checkpoint.formats import keras_hdf5
+from keras_optimizers.checkpoint.formats import keras_hdf5_writer, model_transfer
+from keras_optimizers.checkpoint.formats.format import Format, WriteRequest
 from keras_optimizers.checkpoint.matching import Candidate
-from keras_optimizers.checkpoint.report import Report
-from keras_optimizers.checkpoint.state import Array, OptimizerState, Parameter
+from keras_optimizers.checkpoint.state import Array, OptimizerState, Parameter, Provenance
 from keras_optimizers.checkpoint.storage import bundles
 from keras_optimizers.checkpoint.storage.atomic_files import folder_beside
 
@@ -123,13 +123,8 @@ def read(
         [_parameter(names[path], variables[path]) for path in trained],
         roles,
         {} if product is None else {"m_schedule": product.read()[()]},
-        {
-            "path": prefix,
-            "format": LAYOUT.name,
-            "title": LAYOUT.title,
-            "producer": "tf.train.Checkpoint",
-            "notes": notes,
-        },
+        Provenance(prefix, LAYOUT.name, LAYOUT.title, "tf.train.Checkpoint"),
+        notes,
     )
     state.variables = {names[path]: variables[path] for path in names}
     return state
@@ -252,48 +247,45 @@ def _natural(path: str) -> Tuple[Any, ...]:
     return tuple(parts)
 
 
-def write(
-    state: OptimizerState,
-    path: str,
-    layout: Layout,
-    source: Optional[str] = None,
-    report: Optional[Report] = None,
-    progress: Any = None,
-) -> None:
+def write(request: WriteRequest) -> None:
     """Write by loading the model, with its optimizer, into `tf.keras` and saving it there.
 
     Raises:
         CheckpointError: If the source holds no model, or this TensorFlow has no Keras 2.
     """
-    if not carry_over.model_of(source):
+    state, path, source = request.state, request.path, request.source
+    if not model_transfer.holds_model(source):
         raise CheckpointError(
             "An object checkpoint follows the objects of a model, and the source holds none. Give "
             "one with --model FILE."
         )
     keras = _keras()
     with folder_beside(path) as folder:
-        whole = os.path.join(folder, "whole.h5")
-        keras_hdf5.write(state, whole, layouts.OPTIMIZER_V2, source, report=report)
+        whole, objects = os.path.join(folder, "whole.h5"), os.path.join(folder, "objects")
+        keras_hdf5_writer.write(
+            request._replace(path=whole, layout=layouts.OPTIMIZER_V2, progress=None, confirm=None)
+        )
         tf = bundles.require_tensorflow()
         try:
             with tf.Graph().as_default(), tf.Session().as_default():
                 loaded = keras.models.load_model(whole)
-                loaded.save_weights(os.path.join(folder, "objects"), save_format="tf")
+                loaded.save_weights(objects, save_format="tf")
         except (AttributeError, LookupError, NotImplementedError, TypeError, ValueError) as error:
             raise CheckpointError(
                 f"This TensorFlow's Keras cannot load the model of {source!r}: {error}"
             ) from error
-        bundles.move_bundle(os.path.join(folder, "objects"), path)
-    if report is not None:
-        options = {
-            name: state.hyperparameters[name]
-            for name in mathematics.OPTIMIZERS[state.class_name].defaults
-        }
-        report.note(
-            f"Load it with model.load_weights({path!r}) into a model that was compiled with "
-            f"OptimizerV2's {state.class_name}; epsilon, nesterov and amsgrad are no part of the "
-            f"file, here {options}."
-        )
+        if request.confirm is not None:
+            request.confirm(objects)
+        bundles.move_bundle(objects, path)
+    options = {
+        name: state.hyperparameters[name]
+        for name in reference.OPTIMIZERS[state.class_name].defaults
+    }
+    request.report.note(
+        f"Load it with model.load_weights({path!r}) into a model that was compiled with "
+        f"OptimizerV2's {state.class_name}; epsilon, nesterov and amsgrad are no part of the "
+        f"file, here {options}."
+    )
 
 
 def _keras() -> Any:
@@ -311,3 +303,12 @@ def _keras() -> Any:
             "Install tf_keras."
         ) from error
     return tf_keras
+
+
+FORMAT = Format(
+    LAYOUT,
+    write,
+    remedy="It is several files: give their common prefix, without an ending.",
+    differences=functools.partial(differences, in_order=False),
+    needs_tensorflow=True,
+)

@@ -1,75 +1,102 @@
-"""The spokes: which reader a file needs, and which writer a format's name means."""
+"""All formats: which reader a file needs, and which writer a format's name means.
+
+A format of one's own joins by `register`, or by one line in `_FORMATS`.
+"""
 
 import os
-from typing import Any, Callable, Dict, List, NamedTuple, Optional
+from typing import Any, Dict, List, Optional
 
 from keras_optimizers.checkpoint.eras import layouts
 from keras_optimizers.checkpoint.errors import CheckpointError
 from keras_optimizers.checkpoint.formats import (
-    keras_3_writing,
+    keras_3_writer,
     keras_archive,
     keras_hdf5,
+    keras_hdf5_writer,
     object_checkpoint,
     saver,
+    tensorflow_checkpoint,
     tf_train,
 )
+from keras_optimizers.checkpoint.formats.format import Format, Reader, ReadRequest
 from keras_optimizers.checkpoint.matching import Candidate
-from keras_optimizers.checkpoint.report import Report
 from keras_optimizers.checkpoint.state import OptimizerState
-from keras_optimizers.checkpoint.storage import bundles
 
-HDF5 = "hdf5"
-ARCHIVE = "archive"
-BUNDLE = "bundle"
+# What several formats have in common; the first that recognises a file reads it.
+_READERS: List[Reader] = [
+    keras_archive.WEIGHTS_READER,
+    keras_hdf5.READER,
+    keras_archive.READER,
+    tensorflow_checkpoint.READER,
+]
+_FORMATS: List[Format] = [
+    keras_hdf5_writer.format_of(layouts.KERAS_OPTIMIZERS),
+    keras_hdf5_writer.format_of(layouts.TF_KERAS_1_10),
+    keras_hdf5_writer.format_of(layouts.KERAS_2_2),
+    keras_hdf5_writer.format_of(layouts.KERAS_2_3),
+    keras_hdf5_writer.format_of(layouts.OPTIMIZER_V2),
+    keras_hdf5_writer.format_of(layouts.TF_KERAS_2_11),
+    keras_3_writer.FORMAT,
+    saver.FORMAT,
+    tf_train.FORMAT,
+    object_checkpoint.FORMAT,
+]
 
-# TensorFlow's own formats, beside the layouts of HDF5.
-_BUNDLE_SPOKES: Dict[str, Any] = {
-    spoke.LAYOUT.name: spoke for spoke in (saver, tf_train, object_checkpoint)
-}
-BUNDLES = tuple(_BUNDLE_SPOKES)
+
+def register(format: Format) -> None:
+    """Make a format known: `--to` takes its name, and its files are recognised.
+
+    Raises:
+        ValueError: If there is a format of that name.
+    """
+    if format.name in names():
+        raise ValueError(f"There is a format {format.name!r} already.")
+    _FORMATS.append(format)
+
+
+def unregister(format: Format) -> None:
+    """Take back `register`."""
+    _FORMATS.remove(format)
 
 
 def names() -> List[str]:
     """All formats that `write` takes."""
-    return [*layouts.LAYOUTS, *BUNDLES]
+    return [one.name for one in _FORMATS]
 
 
 def titles() -> Dict[str, str]:
     """What each format is, by name."""
-    found = {name: layout.title for name, layout in layouts.LAYOUTS.items()}
-    found.update((name, spoke.LAYOUT.title) for name, spoke in _BUNDLE_SPOKES.items())
-    return found
+    return {one.name: one.title for one in _FORMATS}
 
 
-def kind_of(path: str) -> str:
-    """HDF5, ARCHIVE or BUNDLE, found in the file itself.
+def format_named(name: str) -> Format:
+    """The format of that name.
 
     Raises:
-        CheckpointError: If there is no such file, or it is nothing of these.
+        CheckpointError: If there is none.
     """
-    if os.path.isfile(path):
-        with open(path, "rb") as opened:
-            start = opened.read(8)
-        if start == b"\x89HDF\r\n\x1a\n":
-            return HDF5
-        if start.startswith(b"PK"):
-            return ARCHIVE
-    if _bundle_prefix(path) is not None:
-        return BUNDLE
+    for one in _FORMATS:
+        if one.name == name:
+            return one
+    raise CheckpointError(f"Unknown format {name!r}; there are: {', '.join(names())}.")
+
+
+def reader_of(path: str) -> Reader:
+    """The reader of a file, found by its content.
+
+    Raises:
+        CheckpointError: If there is no such file, or no format recognises it.
+    """
+    own = [one.reader for one in _FORMATS if one.reader is not None]
+    for reader in [*own, *_READERS]:
+        if reader.recognises(path):
+            return reader
     if not os.path.exists(path):
         raise CheckpointError(f"There is no file {path!r}.")
     raise CheckpointError(
         f"Cannot read {path!r}: it is neither HDF5, nor a .keras archive, nor a checkpoint of "
         "TensorFlow (PREFIX.index with PREFIX.data-...)."
     )
-
-
-def _bundle_prefix(path: str) -> Optional[str]:
-    """The prefix of a TensorFlow checkpoint, also from the name of one of its files."""
-    for prefix in (path, os.path.splitext(path)[0]):
-        if os.path.isfile(prefix + ".index"):
-            return prefix
-    return None
 
 
 def read(
@@ -91,26 +118,11 @@ def read(
         CheckpointError: If the file cannot be read, or holds no optimizer's state.
     """
     path = os.fspath(path)
-    kind = kind_of(path)
-    if kind == BUNDLE:
-        return _read_bundle(_bundle_prefix(path) or path, class_name, model, values or {})
-    if kind == ARCHIVE:
-        return keras_archive.read(path)
-    if keras_archive.is_weights_file(path):
-        return keras_archive.read_weights_file(path, class_name)
-    return keras_hdf5.read(path)
 
+    def candidates() -> Optional[List[Candidate]]:
+        return None if model is None else model_candidates(model)
 
-def _read_bundle(
-    prefix: str, class_name: Optional[str], model: Optional[str], values: Dict[str, Any]
-) -> OptimizerState:
-    tensors = bundles.open_bundle(prefix)
-    candidates = None if model is None else model_candidates(model)
-    if bundles.is_object_checkpoint(tensors):
-        return object_checkpoint.read(prefix, tensors, candidates, values, class_name)
-    if saver.scope_of(tensors) is not None:
-        return saver.read(prefix, tensors, candidates, values)
-    return tf_train.read(prefix, tensors, candidates, values, class_name)
+    return reader_of(path).read(ReadRequest(path, class_name, values or {}, candidates))
 
 
 def model_candidates(path: str) -> List[Candidate]:
@@ -119,40 +131,11 @@ def model_candidates(path: str) -> List[Candidate]:
     Raises:
         CheckpointError: If the file holds none.
     """
-    if kind_of(path) == ARCHIVE:
+    if keras_archive.is_archive(path):
         found = keras_archive.model_candidates(path)
     else:
+        reader_of(path)  # says what is wrong with the path
         found = keras_hdf5.model_candidates(path)
     if not found:
         raise CheckpointError(f"{path!r} holds no model.")
     return found
-
-
-class Target(NamedTuple):
-    """A writer: the layout a state must fit, and the function that writes what fits.
-
-    `check` refuses or reports what a layout cannot say.
-    """
-
-    layout: layouts.Layout
-    write: Callable[..., None]
-    check: Callable[[OptimizerState, Report], None]
-
-
-def target(name: str) -> Target:
-    """The writer for a format's name.
-
-    Raises:
-        CheckpointError: If there is no such format.
-    """
-    if name in BUNDLES:
-        spoke = _BUNDLE_SPOKES[name]
-        return Target(spoke.LAYOUT, spoke.write, getattr(spoke, "check", _nothing))
-    if name not in layouts.LAYOUTS:
-        raise CheckpointError(f"Unknown format {name!r}; there are: {', '.join(names())}.")
-    write = keras_3_writing.write if name == layouts.KERAS_3.name else keras_hdf5.write
-    return Target(layouts.LAYOUTS[name], write, _nothing)
-
-
-def _nothing(state: OptimizerState, report: Report) -> None:
-    """The layout says all."""

@@ -11,30 +11,19 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from keras_optimizers.checkpoint import mathematics
+from keras_optimizers import reference
 from keras_optimizers.checkpoint.eras import layouts, weight_lists
-from keras_optimizers.checkpoint.eras.layouts import Layout
 from keras_optimizers.checkpoint.eras.weight_lists import Weight
 from keras_optimizers.checkpoint.errors import CheckpointError
+from keras_optimizers.checkpoint.formats.format import Format, WriteRequest
 from keras_optimizers.checkpoint.matching import Candidate
-from keras_optimizers.checkpoint.report import Report
-from keras_optimizers.checkpoint.state import Array, OptimizerState
+from keras_optimizers.checkpoint.state import Array, OptimizerState, Provenance
 from keras_optimizers.checkpoint.storage import bundles
 
 LAYOUT = layouts.KERAS_OPTIMIZERS._replace(
     name="saver", title="tf.train.Saver, of a graph with ours or with upstream's old classes"
 )
 
-# The optimizer's own variables, as r1.10 creates them.
-SCALARS: Dict[str, Tuple[str, ...]] = {
-    "SGD": ("iterations", "lr", "momentum", "decay"),
-    "RMSprop": ("lr", "rho", "decay", "iterations"),
-    "Adagrad": ("lr", "decay", "iterations"),
-    "Adadelta": ("lr", "decay", "iterations"),
-    "Adam": ("iterations", "lr", "beta_1", "beta_2", "decay"),
-    "Adamax": ("iterations", "lr", "beta_1", "beta_2", "decay"),
-    "Nadam": ("iterations", "m_schedule", "lr", "beta_1", "beta_2"),
-}
 _SLOT = re.compile(r"(?P<scope>(?:.*/)?)Variable(?:_(?P<number>\d+))?$")
 
 
@@ -45,7 +34,7 @@ def scope_of(tensors: Dict[str, Array]) -> Optional[Tuple[str, str]]:
         if parts[-1] != "iterations" or len(parts) < 2:
             continue
         plain = re.sub(r"_\d+$", "", parts[-2])
-        if plain in SCALARS and "/".join(parts[:-1] + ["lr"]) in tensors:
+        if plain in reference.OPTIMIZERS and "/".join(parts[:-1] + ["lr"]) in tensors:
             return plain, "/".join(parts[:-1])
     return None
 
@@ -70,7 +59,9 @@ def read(
     if found is None:
         raise CheckpointError(f"{prefix!r} holds no state of an optimizer of this kind.")
     class_name, scope = found
-    scalars = {name: tensors[f"{scope}/{name}"] for name in SCALARS[class_name]}
+    scalars = {
+        name: tensors[f"{scope}/{name}"] for name in reference.OPTIMIZERS[class_name].variables
+    }
     hyperparameters = {
         name: float(array.read())
         for name, array in scalars.items()
@@ -78,7 +69,7 @@ def read(
     }
     hyperparameters.update(values)
     others = {name: array for name, array in tensors.items() if not name.startswith(scope + "/")}
-    slots, slot_scope = _slots(class_name, others, prefix)
+    slots = _slots(class_name, others, prefix)
     variables = {
         name: array
         for name, array in others.items()
@@ -109,21 +100,15 @@ def read(
         content.parameters,
         content.slots,
         product,
-        {
-            "path": prefix,
-            "format": LAYOUT.name,
-            "title": LAYOUT.title,
-            "producer": "tf.train.Saver",
-            "notes": notes,
-            "slot_scope": slot_scope,
-        },
+        Provenance(prefix, LAYOUT.name, LAYOUT.title, "tf.train.Saver"),
+        notes,
     )
     state.variables = variables
     return state
 
 
-def _slots(class_name: str, tensors: Dict[str, Array], prefix: str) -> Tuple[List[Weight], str]:
-    """The slots in their order, and the scope they are in: the largest one with such names."""
+def _slots(class_name: str, tensors: Dict[str, Array], prefix: str) -> List[Weight]:
+    """The slots in their order, from the scope that has most variables of such names."""
     series: Dict[str, List[Tuple[int, str]]] = {}
     for name in tensors:
         match = _SLOT.match(name)
@@ -132,10 +117,10 @@ def _slots(class_name: str, tensors: Dict[str, Array], prefix: str) -> Tuple[Lis
             series.setdefault(match.group("scope"), []).append((number, name))
     if not series:
         if class_name == "SGD":
-            return [], "training/"
+            return []
         raise CheckpointError(f"{prefix!r} holds no slots of {class_name}.")
     scope = max(series, key=lambda one: len(series[one]))
-    return [Weight(name, tensors[name]) for _, name in sorted(series[scope])], scope
+    return [Weight(name, tensors[name]) for _, name in sorted(series[scope])]
 
 
 def _told_by_shapes(
@@ -145,7 +130,7 @@ def _told_by_shapes(
     by_shape: Dict[Tuple[int, ...], List[str]] = {}
     for name, array in variables.items():
         by_shape.setdefault(array.shape, []).append(name)
-    roles = len(mathematics.OPTIMIZERS[class_name].roles)
+    roles = len(reference.OPTIMIZERS[class_name].roles)
     own = [weight.array.shape for weight in slots[: max(1, len(slots) // roles)]]
     if not slots or any(len(by_shape.get(shape, [])) != 1 for shape in own):
         return None
@@ -179,43 +164,36 @@ def _with_values(
     return result
 
 
-def write(
-    state: OptimizerState,
-    path: str,
-    layout: Layout,
-    source: Optional[str] = None,
-    report: Optional[Report] = None,
-    progress: Any = None,
-    scope: str = "training",
-) -> None:
+def write(request: WriteRequest) -> None:
     """Write such a checkpoint: the model's variables, the optimizer's scalars and its slots.
 
-    Arguments:
-        scope: name scope of the slots; "training" is what `compile` opens, "" is a raw graph.
+    The option `scope` is the name scope of the slots: "training" is what `compile` opens, "" is
+    a raw graph.
     """
+    state = request.state
+    scope = str(request.options.get("scope", "training")).strip("/")
     tensors = [(name, array) for name, array in state.variables.items()]
     known = {name for name, _ in tensors}
     for parameter in state.parameters:
         if parameter.name not in known and parameter.value is not None:
             tensors.append((parameter.name, parameter.value))
-    for name in SCALARS[state.class_name]:
+    for name in reference.OPTIMIZERS[state.class_name].variables:
         tensors.append((f"{state.class_name}/{name}", _scalar(state, name)))
-    options = state.hyperparameters
     slots = LAYOUT._replace(counted=(), momentum_product="")
-    prefix = scope.strip("/") + "/" if scope.strip("/") else ""
+    prefix = scope + "/" if scope else ""
     for number, weight in enumerate(weight_lists.arrange(slots, state)):
         tensors.append((f"{prefix}Variable{f'_{number}' if number else ''}", weight.array))
-    bundles.write_bundle(path, tensors, progress)
-    if report is not None:
-        shown = ", ".join(
-            f"{name}={options[name]!r}"
-            for name in [*mathematics.OPTIMIZERS[state.class_name].defaults, *mathematics.CLIPPING]
-            if options.get(name) is not None
-        )
-        report.note(
-            "A Saver file holds no constants: make the optimizer with keras_optimizers."
-            f"{state.class_name}({shown})."
-        )
+    bundles.write_bundle(request.path, tensors, request.progress, request.confirm)
+    options = state.hyperparameters
+    shown = ", ".join(
+        f"{name}={options[name]!r}"
+        for name in [*reference.OPTIMIZERS[state.class_name].defaults, *reference.CLIPPING]
+        if options.get(name) is not None
+    )
+    request.report.note(
+        "A Saver file holds no constants: make the optimizer with keras_optimizers."
+        f"{state.class_name}({shown})."
+    )
 
 
 def _scalar(state: OptimizerState, name: str) -> Array:
@@ -223,3 +201,11 @@ def _scalar(state: OptimizerState, name: str) -> Array:
         return Array.of(np.asarray(state.iterations or 0, np.int64))
     value = state.scalars[name] if name == "m_schedule" else state.hyperparameters[name]
     return Array.of(np.asarray(value, np.float32))
+
+
+FORMAT = Format(
+    LAYOUT,
+    write,
+    remedy="It is several files: give their common prefix, without an ending.",
+    needs_tensorflow=True,
+)

@@ -4,18 +4,21 @@ Slots are named after their parameter: `dense/kernel/Adam`, `dense/kernel/Adam_1
 hyperparameter is in the file; Adam's `beta1_power` and `beta2_power` tell how many steps were done.
 """
 
+import functools
 import math
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
+from keras_optimizers import reference
 from keras_optimizers.checkpoint import mathematics
+from keras_optimizers.checkpoint.confirmation import differences
 from keras_optimizers.checkpoint.eras import layouts
-from keras_optimizers.checkpoint.eras.layouts import Layout
 from keras_optimizers.checkpoint.errors import CheckpointError, NotRepresentable
+from keras_optimizers.checkpoint.formats.format import Format, WriteRequest
 from keras_optimizers.checkpoint.matching import Candidate
 from keras_optimizers.checkpoint.report import APPROXIMATE, RECOMPUTED, Report
-from keras_optimizers.checkpoint.state import Array, OptimizerState, Parameter
+from keras_optimizers.checkpoint.state import Array, OptimizerState, Parameter, Provenance
 from keras_optimizers.checkpoint.storage import bundles
 
 LAYOUT = layouts.TF_KERAS_1_10._replace(
@@ -24,7 +27,7 @@ LAYOUT = layouts.TF_KERAS_1_10._replace(
     counted=layouts.ALL,
     momentum_product="",
     idle_velocity=False,
-    stand_ins=False,
+    amsgrad_placeholders=False,
     decay="argument",
     epsilon_inside_root=("RMSprop",),
     extended_rmsprop=True,
@@ -143,15 +146,10 @@ def read(
         parameters,
         slots,
         {},
-        {
-            "path": prefix,
-            "format": LAYOUT.name,
-            "title": LAYOUT.title,
-            "producer": "tf.train.Saver",
-            "notes": notes,
-            "defaults": dict(names.defaults),
-        },
+        Provenance(prefix, LAYOUT.name, LAYOUT.title, "tf.train.Saver"),
+        notes,
     )
+    state.era_defaults = dict(names.defaults)
     endings = {f"{one}/{names.name}" for one in slotted}
     powers = ("beta1_power", "beta2_power", "global_step")
     state.variables = {
@@ -238,20 +236,13 @@ def _check_powers(
         )
 
 
-def write(
-    state: OptimizerState,
-    path: str,
-    layout: Layout,
-    source: Optional[str] = None,
-    report: Optional[Report] = None,
-    progress: Any = None,
-) -> None:
+def write(request: WriteRequest) -> None:
     """Write such a checkpoint: the variables, their slots, `global_step`, Adam's powers.
 
     Raises:
         NotRepresentable: If tf.train has no such optimizer.
     """
-    report = report if report is not None else Report()
+    state, report = request.state, request.report
     names = OPTIMIZERS[state.class_name]
     options = state.hyperparameters
     tensors = [(name, array) for name, array in state.variables.items()]
@@ -273,7 +264,7 @@ def write(
             power = np.float32(float(options[f"beta_{beta}"]) ** (iterations + 1))
             tensors.append((f"beta{beta}_power", Array.of(power)))
         report.add("beta1_power, beta2_power", RECOMPUTED, "from iterations")
-    bundles.write_bundle(path, tensors, progress)
+    bundles.write_bundle(request.path, tensors, request.progress, request.confirm)
     report.note("A Saver file holds no hyperparameters: " + constructor(state))
 
 
@@ -297,8 +288,8 @@ def _raised(array: Array) -> Array:
     return Array(array.shape, array.dtype, load)
 
 
-def check(state: OptimizerState, report: Report) -> None:
-    """Refuse, or report, what tf.train's optimizers do otherwise.
+def adapt(state: OptimizerState, report: Report) -> OptimizerState:
+    """The state as tf.train's optimizers go on from it; what they do otherwise is reported.
 
     Raises:
         NotRepresentable: If tf.train has no such optimizer.
@@ -308,6 +299,7 @@ def check(state: OptimizerState, report: Report) -> None:
     if value_is_on(state, "amsgrad"):
         raise NotRepresentable("tf.train's Adam has no AMSGrad.")
     if state.class_name == "Adagrad" and state.hyperparameters.get("epsilon", 1e-7):
+        state = state.copy()
         state.hyperparameters["epsilon"] = 0.0
         report.add("epsilon", APPROXIMATE, "0: tf.train's Adagrad divides by the root alone")
     if value_is_on(state, "decay"):
@@ -321,6 +313,7 @@ def check(state: OptimizerState, report: Report) -> None:
             )
     if state.class_name == "SGD" and value_is_on(state, "momentum"):
         report.add("velocity", RECOMPUTED, "without the learning rate, with the gradient's sign")
+    return state
 
 
 def value_is_on(state: OptimizerState, name: str) -> bool:
@@ -351,7 +344,18 @@ def constructor(state: OptimizerState) -> str:
     if state.class_name == "SGD" and not options.get("momentum"):
         return f"make the optimizer with tf.train.GradientDescentOptimizer({rate})."
     for ours, theirs in pairs.items():
-        own = ours in mathematics.OPTIMIZERS[state.class_name].defaults or options.get(ours)
+        own = ours in reference.OPTIMIZERS[state.class_name].defaults or options.get(ours)
         if own and ours in options and (state.class_name, ours) != ("Adagrad", "epsilon"):
             arguments.append(f"{theirs}={options[ours]!r}")
     return f"make the optimizer with tf.train.{class_name}Optimizer({', '.join(arguments)})."
+
+
+FORMAT = Format(
+    LAYOUT,
+    write,
+    adapt,
+    remedy="It is several files: give their common prefix, without an ending.",
+    # A velocity is divided by the learning rate, and multiplied when it is read.
+    differences=functools.partial(differences, tolerance=1e-6),
+    needs_tensorflow=True,
+)

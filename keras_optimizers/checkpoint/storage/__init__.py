@@ -1,1 +1,4 @@
-"""HDF5, TensorFlow bundles, atomic files, and the process that reads them."""
+"""HDF5, TensorFlow bundles, atomic files, and the process that reads files nobody vouches for.
+
+Imports only `errors` and `state` of the checkpoint part.
+"""

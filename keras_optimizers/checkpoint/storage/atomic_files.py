@@ -4,7 +4,7 @@ import contextlib
 import os
 import shutil
 import tempfile
-from typing import Iterator
+from typing import Callable, Iterator, Optional
 
 from keras_optimizers.checkpoint.errors import CheckpointError
 
@@ -12,8 +12,12 @@ _PARTIAL = ".partial"
 
 
 @contextlib.contextmanager
-def written_whole(path: str) -> Iterator[str]:
+def written_whole(path: str, confirm: Optional[Callable[[str], None]] = None) -> Iterator[str]:
     """Give a path beside `path` to write to; on success it takes the name `path`.
+
+    Arguments:
+        confirm: called with the path of the finished file before that takes the name `path`; if
+            it raises, nothing has changed.
 
     Killed at any moment, what was at `path` before is still there, whole. A file with the ending
     ".partial" may stay behind then; nothing ever reads it.
@@ -31,6 +35,8 @@ def written_whole(path: str) -> Iterator[str]:
         yield partial
         _take_mode(partial, path)
         to_disk(partial)
+        if confirm is not None:
+            confirm(partial)
         os.replace(partial, path)
         to_disk(folder)
     except BaseException:

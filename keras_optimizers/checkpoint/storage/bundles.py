@@ -6,7 +6,7 @@ Needs TensorFlow, any from 1.13 on. What the names mean is said in `saver`, `tf_
 
 import os
 import shutil
-from typing import Any, Dict, Iterable, List, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
 
 import numpy as np
 
@@ -34,6 +34,14 @@ def require_tensorflow() -> Any:
         ) from error
     tf.logging.set_verbosity(tf.logging.ERROR)
     return tf
+
+
+def prefix_of(path: str) -> Optional[str]:
+    """The prefix of a checkpoint, also from the name of one of its files; None if it is none."""
+    for prefix in (path, os.path.splitext(path)[0]):
+        if os.path.isfile(prefix + ".index"):
+            return prefix
+    return None
 
 
 def open_bundle(prefix: str) -> Dict[str, Array]:
@@ -76,8 +84,18 @@ def is_object_checkpoint(tensors: Iterable[str]) -> bool:
     return any("/.ATTRIBUTES/" in name for name in tensors)
 
 
-def write_bundle(prefix: str, tensors: List[Tuple[str, Array]], progress: Any = None) -> None:
+def write_bundle(
+    prefix: str,
+    tensors: List[Tuple[str, Array]],
+    progress: Any = None,
+    confirm: Optional[Callable[[str], None]] = None,
+) -> None:
     """Write tensors as a checkpoint; `PREFIX.index`, without which it is none, comes last.
+
+    Arguments:
+        progress: called with (bytes done, bytes in all).
+        confirm: called with the prefix of the finished files before they take their names; if it
+            raises, nothing has changed.
 
     Raises:
         CheckpointError: If a file of that prefix exists: several files cannot be replaced at once.
@@ -101,6 +119,8 @@ def write_bundle(prefix: str, tensors: List[Tuple[str, Array]], progress: Any = 
                 progress(done, total)
         merged = os.path.join(folder, "merged")
         _merge(parts, merged)
+        if confirm is not None:
+            confirm(merged)
         move_bundle(merged, prefix)
 
 

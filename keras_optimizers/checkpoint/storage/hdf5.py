@@ -8,6 +8,7 @@ import numpy as np
 from keras_optimizers.checkpoint.errors import CheckpointError
 from keras_optimizers.checkpoint.state import Array
 
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 # Attributes longer than this are split by Keras into name0, name1, ...
 _LONGEST_ATTRIBUTE = 64512
 # A file may say that it holds far more than it does: what unpacks to more than this many times
@@ -58,6 +59,15 @@ def reported(path: str) -> Iterator[None]:
         raise CheckpointError(
             f"Cannot read {path!r}: the file is damaged or of another kind ({reason[:200]})."
         ) from error
+
+
+def is_hdf5(path: str) -> bool:
+    """Whether the file begins as HDF5 files do."""
+    try:
+        with open(path, "rb") as opened:
+            return opened.read(len(_SIGNATURE)) == _SIGNATURE
+    except OSError:
+        return False
 
 
 def open_checked(path: Any, file_size: int, shown: str) -> Any:

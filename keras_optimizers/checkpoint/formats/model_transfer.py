@@ -1,34 +1,20 @@
-"""The model's part of an HDF5 file, carried over from another file of any era."""
+"""A model's architecture, weights and the rest of its file, carried over into an HDF5 file."""
 
 import json
 import zipfile
 from typing import Any, Dict, Optional
 
 from keras_optimizers.checkpoint.architecture import model_config
-from keras_optimizers.checkpoint.architecture.layer_arguments import KERAS_2, KERAS_3, TF_KERAS_2
 from keras_optimizers.checkpoint.architecture.layers import dialect
-from keras_optimizers.checkpoint.eras import configs, layouts
+from keras_optimizers.checkpoint.eras import dialects
 from keras_optimizers.checkpoint.eras.layouts import Layout
+from keras_optimizers.checkpoint.eras.releases import family_of
 from keras_optimizers.checkpoint.errors import CheckpointError
 from keras_optimizers.checkpoint.formats import keras_archive
 from keras_optimizers.checkpoint.formats.keras_hdf5 import WholeModel, is_whole_model
 from keras_optimizers.checkpoint.report import COPIED, DEFAULTED, LOST, RECOMPUTED, Report
 from keras_optimizers.checkpoint.state import Array, OptimizerState
 from keras_optimizers.checkpoint.storage import hdf5
-
-# What a file of each era says about who wrote it; loaders, and `inspect`, go by it.
-_VERSIONS = {
-    layouts.KERAS_OPTIMIZERS.name: "2.2.4-tf",
-    layouts.TF_KERAS_1_10.name: "2.1.6-tf",
-    layouts.KERAS_2_2.name: "2.2.4",
-    layouts.KERAS_2_3.name: "2.3.1",
-    layouts.OPTIMIZER_V2.name: "2.2.4-tf",
-    layouts.TF_KERAS_2_11.name: "2.15.0",
-    layouts.KERAS_3.name: "3.0.0",
-}
-
-
-_DIALECTS = {layouts.KERAS_3.name: KERAS_3, layouts.TF_KERAS_2_11.name: TF_KERAS_2}
 
 
 def carry_over(
@@ -51,7 +37,7 @@ def carry_over(
         training = _from_archive(source, target, layout, report)
     else:
         training = _from_hdf5(source, target, layout, report)
-    if source != state.provenance.get("path"):
+    if source != state.provenance.path:
         _put_values(target, state.variables, report)
     # Older loaders look for these, and take no None for a list.
     training.setdefault("sample_weight_mode", None)
@@ -59,9 +45,6 @@ def carry_over(
     training.setdefault("loss", None)
     if not training.get("metrics"):
         training["metrics"] = []
-    if layout is layouts.KERAS_3:
-        for name in ("loss", "metrics"):
-            training[name] = configs.long_names(training[name])
     return training
 
 
@@ -76,8 +59,8 @@ def _from_hdf5(source: str, target: Any, layout: Layout, report: Report) -> Dict
         held = model.keras_version
         if config is not None and not _is_readable(config, held, layout):
             _write_config(target, config, layout, report)
-        if _era(held) != _era(_VERSIONS[layout.name]):
-            _sign(target, layout)
+        # Always: single releases of one family order slots, or clip, otherwise.
+        _sign(target, layout)
     return training
 
 
@@ -88,8 +71,8 @@ def _from_archive(source: str, target: Any, layout: Layout, report: Report) -> D
         candidates = keras_archive.layer_candidates(archive.weights, config, source)
         if candidates is None:
             raise CheckpointError(
-                f"Cannot take the model of {source!r} into HDF5: it is nested, or describes "
-                "itself in an unknown way."
+                f"Cannot take the model of {source!r} into HDF5: its layers, or their variables, "
+                "are described in a way that is not known here."
             )
         group = target.create_group("model_weights")
         owners = list(dict.fromkeys(owner for owner, _ in candidates))
@@ -113,29 +96,18 @@ def _from_archive(source: str, target: Any, layout: Layout, report: Report) -> D
         return {"loss": plain, "metrics": [], "loss_weights": None, "sample_weight_mode": None}
 
 
-def _era(version: str) -> str:
-    """Files of one era read each other's architecture."""
-    if version.startswith("3."):
-        return "keras-3"
-    if version.endswith("-tf"):
-        return "tf-keras-1.10" if version.startswith(("2.0.", "2.1.")) else "tf-keras-1.14"
-    if version.startswith(("2.0.", "2.1.", "2.2.")):
-        return "keras-2.2"
-    return "keras-2.3" if version.startswith("2.3") else "tf-keras-2"
-
-
 def _is_readable(config: Dict[str, Any], version: str, layout: Layout) -> bool:
     """Whether the target's Keras reads this architecture as it is written."""
-    if layout in (layouts.OPTIMIZER_V2, layouts.TF_KERAS_2_11, layouts.KERAS_OPTIMIZERS):
-        # tf.keras reads all that is older; the newest dialect of tf.keras 2 is for itself.
-        is_newest = _era(version) == "tf-keras-2" and layout is not layouts.TF_KERAS_2_11
-        return dialect(config) == KERAS_2 and not is_newest
-    return _era(version) == _era(_VERSIONS[layout.name])
+    family = family_of(version)
+    if layout.reads_older_architectures:
+        newest = family_of("2.4") == family and layout.dialect != dialects.TF_KERAS_2
+        return dialect(config) == dialects.KERAS_2 and not newest
+    return family == family_of(layout.keras_version)
 
 
 def _write_config(target: Any, config: Dict[str, Any], layout: Layout, report: Report) -> None:
     """The architecture in the target's words, or as it is where that is not possible."""
-    to = _DIALECTS.get(layout.name, KERAS_2)
+    to = layout.dialect
     try:
         translated, notes = model_config.translate(config, to)
     except CheckpointError as error:
@@ -155,7 +127,7 @@ def _write_config(target: Any, config: Dict[str, Any], layout: Layout, report: R
 
 def _sign(target: Any, layout: Layout) -> None:
     """Attributes as text of the kind that old h5py and old Keras expect."""
-    version = _VERSIONS[layout.name].encode("ascii")
+    version = layout.keras_version.encode("ascii")
     for group in (target, target.get("model_weights")):
         if group is not None:
             group.attrs["keras_version"] = version
@@ -184,7 +156,7 @@ def _put_values(target: Any, variables: Dict[str, Array], report: Report) -> Non
         report.add("model weights", LOST if variables else DEFAULTED, held)
 
 
-def model_of(source: Optional[str]) -> bool:
+def holds_model(source: Optional[str]) -> bool:
     """Whether there is a file with a model to carry over."""
     if source is None:
         return False

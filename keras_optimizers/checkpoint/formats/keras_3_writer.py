@@ -1,4 +1,8 @@
-"""Writing for Keras 3: whole models in `.keras` and HDF5, or the optimizer's state alone."""
+"""Writing for Keras 3: whole models in `.keras`, or the optimizer's state in `.weights.h5`.
+
+Whole models in HDF5 are not written: Keras 3 loads them without the optimizer's slots and cannot
+train them then.
+"""
 
 import json
 import os
@@ -7,11 +11,11 @@ import zipfile
 from typing import Any, Dict, Optional
 
 from keras_optimizers.checkpoint.architecture import model_config, weight_places
-from keras_optimizers.checkpoint.architecture.layer_arguments import KERAS_3
-from keras_optimizers.checkpoint.architecture.layers import MODELS, layer_order
-from keras_optimizers.checkpoint.eras import configs, weight_lists
+from keras_optimizers.checkpoint.eras import configs, layouts, weight_lists
+from keras_optimizers.checkpoint.eras.dialects import KERAS_3
 from keras_optimizers.checkpoint.eras.layouts import Layout
 from keras_optimizers.checkpoint.errors import CheckpointError
+from keras_optimizers.checkpoint.formats.format import Format, WriteRequest
 from keras_optimizers.checkpoint.formats.keras_archive import (
     CONFIG,
     METADATA,
@@ -20,7 +24,6 @@ from keras_optimizers.checkpoint.formats.keras_archive import (
     Archive,
 )
 from keras_optimizers.checkpoint.formats.keras_hdf5 import WholeModel, is_whole_model
-from keras_optimizers.checkpoint.formats.keras_hdf5 import write as write_whole_model
 from keras_optimizers.checkpoint.report import LOST, RECOMPUTED, Report
 from keras_optimizers.checkpoint.state import Array, OptimizerState
 from keras_optimizers.checkpoint.storage import hdf5
@@ -37,47 +40,16 @@ model.compile(optimizer, loss=...)
 """
 
 
-def write(
-    state: OptimizerState,
-    path: str,
-    layout: Layout,
-    source: Optional[str] = None,
-    report: Optional[Report] = None,
-    progress: Any = None,
-) -> None:
-    """Write for Keras 3: a whole .keras or .h5 model where its layers allow it, else the state.
-
-    Arguments:
-        state: as `fitting.fit` returns it.
-        path: its ending says what is written: ".keras", ".weights.h5", or any other for HDF5.
-        source: the file that holds the model.
+def write(request: WriteRequest) -> None:
+    """Write a whole .keras model, or the state alone into a .weights.h5.
 
     Raises:
         CheckpointError: If it cannot be written. Nothing has changed then.
     """
-    report = report if report is not None else Report()
-    if path.endswith(".keras"):
-        _write_archive(state, path, layout, source, report, progress)
-    elif path.endswith(".weights.h5") or source is None or not is_whole_model(source):
-        _write_state_file(state, path, layout, source, report, progress)
+    if request.path.endswith(".keras"):
+        _write_archive(request)
     else:
-        with WholeModel(source) as model, hdf5.reported(source):
-            is_nested = _is_nested(model.json_attribute("model_config") or {})
-        if is_nested:
-            report.add(
-                "optimizer",
-                LOST,
-                "Keras 3 cannot train a nested model that it has loaded from HDF5: use .keras",
-            )
-        write_whole_model(state, path, layout, source, report=report, progress=progress)
-
-
-def _is_nested(config: Dict[str, Any]) -> bool:
-    """Whether a model is a layer of another."""
-    try:
-        return any(layer.class_name in MODELS for layer in layer_order(config))
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return False
+        _write_state_file(request)
 
 
 def _translated(config: Optional[Dict[str, Any]], report: Report) -> Dict[str, Any]:
@@ -90,14 +62,8 @@ def _translated(config: Optional[Dict[str, Any]], report: Report) -> Dict[str, A
     return translated
 
 
-def _write_archive(
-    state: OptimizerState,
-    path: str,
-    layout: Layout,
-    source: Optional[str],
-    report: Report,
-    progress: Any,
-) -> None:
+def _write_archive(request: WriteRequest) -> None:
+    state, path, source, report = request.state, request.path, request.source, request.report
     h5py = hdf5.require_h5py()
     if source is not None and zipfile.is_zipfile(source):
         with Archive(source) as archive:
@@ -107,7 +73,7 @@ def _write_archive(
                     _translated(config, report), compile_config=config.get("compile_config")
                 )
                 metadata = dict(metadata, keras_version="3.0.0")
-            _pack(state, path, layout, config, metadata, archive.weights, progress)
+            _pack(request, config, metadata, archive.weights)
         return
     if source is None or not is_whole_model(source):
         raise CheckpointError(
@@ -122,7 +88,7 @@ def _write_archive(
         metadata = {"keras_version": "3.0.0", "date_saved": ""}
         with h5py.File(os.path.join(folder, "layers.h5"), "w") as weights:
             _write_layers(model, old or {}, weights, _values_for(state, source))
-            _pack(state, path, layout, config, metadata, weights, progress)
+            _pack(request, config, metadata, weights)
 
 
 def _compile_config(training: Dict[str, Any], report: Report) -> Dict[str, Any]:
@@ -140,7 +106,7 @@ def _compile_config(training: Dict[str, Any], report: Report) -> Dict[str, Any]:
 
 def _values_for(state: OptimizerState, source: str) -> Dict[str, Array]:
     """The model's values that come with the state, where `source` only lends the model."""
-    return state.variables if source != state.provenance.get("path") else {}
+    return state.variables if source != state.provenance.path else {}
 
 
 def _write_layers(
@@ -166,26 +132,21 @@ def _write_layers(
 
 
 def _pack(
-    state: OptimizerState,
-    path: str,
-    layout: Layout,
-    config: Dict[str, Any],
-    metadata: Dict[str, Any],
-    layers: Any,
-    progress: Any,
+    request: WriteRequest, config: Dict[str, Any], metadata: Dict[str, Any], layers: Any
 ) -> None:
+    state, layout = request.state, request.layout
     h5py = hdf5.require_h5py()
     compiled = dict(config.get("compile_config") or {})
     compiled["optimizer"] = serialized(layout, state)
     config["compile_config"] = compiled
-    with written_whole(path) as partial:
+    with written_whole(request.path, request.confirm) as partial:
         with written_whole(partial + ".h5") as weights_path:
             with h5py.File(weights_path, "w") as target:
                 hdf5.copy_attributes(layers, target)
                 for name in layers:
                     if name != "optimizer":
                         layers.copy(name, target)
-                _write_variables(state, layout, target, progress)
+                _write_variables(request, target)
             with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED, allowZip64=True) as packed:
                 packed.writestr(METADATA, json.dumps(metadata))
                 packed.writestr(CONFIG, json.dumps(config))
@@ -199,33 +160,27 @@ def serialized(layout: Layout, state: OptimizerState) -> Dict[str, Any]:
     return configs.serialized_optimizer(layout, state.class_name, config)
 
 
-def _write_variables(state: OptimizerState, layout: Layout, target: Any, progress: Any) -> None:
+def _write_variables(request: WriteRequest, target: Any) -> None:
     group = target.create_group("optimizer/vars")
-    weights = weight_lists.arrange(layout, state)
+    weights = weight_lists.arrange(request.layout, request.state)
     total = sum(weight.array.size_in_bytes for weight in weights)
     done = 0
     for index, weight in enumerate(weights):
         group.create_dataset(str(index), data=weight.array.read())
         done += weight.array.size_in_bytes
-        if progress is not None:
-            progress(done, total)
+        if request.progress is not None:
+            request.progress(done, total)
 
 
-def _write_state_file(
-    state: OptimizerState,
-    path: str,
-    layout: Layout,
-    source: Optional[str],
-    report: Report,
-    progress: Any,
-) -> None:
+def _write_state_file(request: WriteRequest) -> None:
     """The optimizer's variables; the layers' too where the source tells where they belong."""
+    state, source, report = request.state, request.source, request.report
     h5py = hdf5.require_h5py()
-    with written_whole(path) as partial, h5py.File(partial, "w") as target:
+    with written_whole(request.path, request.confirm) as partial, h5py.File(partial, "w") as target:
         if source is not None:
             _copy_layers(source, target, _values_for(state, source), report)
-        _write_variables(state, layout, target, progress)
-        target.attrs[STATE_ATTRIBUTE] = json.dumps(serialized(layout, state))
+        _write_variables(request, target)
+        target.attrs[STATE_ATTRIBUTE] = json.dumps(serialized(request.layout, state))
         parameters = target.create_group("parameters")
         hdf5.write_names(parameters, "names", [one.name for one in state.parameters])
         for index, parameter in enumerate(state.parameters):
@@ -233,7 +188,9 @@ def _write_state_file(
             if value is None:
                 value = Array.filled(parameter.shape, parameter.dtype, 0)
             parameters.create_dataset(str(index), data=value.read())
-    report.note("Load it in Keras 3 with:\n" + SNIPPET.format(path=path, attribute=STATE_ATTRIBUTE))
+    report.note(
+        "Load it in Keras 3 with:\n" + SNIPPET.format(path=request.path, attribute=STATE_ATTRIBUTE)
+    )
 
 
 def _copy_layers(source: str, target: Any, values: Dict[str, Array], report: Report) -> None:
@@ -249,3 +206,16 @@ def _copy_layers(source: str, target: Any, values: Dict[str, Array], report: Rep
                 _write_layers(model, config, target, values)
     except CheckpointError as error:
         report.add("model weights", LOST, f"not in this file: {error}")
+
+
+FORMAT = Format(
+    layouts.KERAS_3,
+    write,
+    endings=(".keras", ".weights.h5"),
+    only_endings=True,
+    remedy=(
+        "Keras 3 loads a model from HDF5 without the optimizer's slots and cannot train it. Use "
+        "an ending of .keras for the whole model, or of .weights.h5 for the optimizer's state "
+        "alone."
+    ),
+)

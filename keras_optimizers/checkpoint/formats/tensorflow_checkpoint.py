@@ -1,0 +1,30 @@
+"""Reading TensorFlow's own checkpoints: which of the three kinds one is, by its tensors' names."""
+
+from keras_optimizers.checkpoint.formats import object_checkpoint, saver, tf_train
+from keras_optimizers.checkpoint.formats.format import Reader, ReadRequest
+from keras_optimizers.checkpoint.state import OptimizerState
+from keras_optimizers.checkpoint.storage import bundles
+
+
+def is_checkpoint(path: str) -> bool:
+    """Whether it is the prefix, or a file, of such a checkpoint."""
+    return bundles.prefix_of(path) is not None
+
+
+def read(request: ReadRequest) -> OptimizerState:
+    """The optimizer's state in such a checkpoint.
+
+    Raises:
+        CheckpointError: If it is damaged, or holds no optimizer that is known.
+    """
+    prefix = bundles.prefix_of(request.path) or request.path
+    tensors = bundles.open_bundle(prefix)
+    candidates, values, class_name = request.candidates(), request.values, request.class_name
+    if bundles.is_object_checkpoint(tensors):
+        return object_checkpoint.read(prefix, tensors, candidates, values, class_name)
+    if saver.scope_of(tensors) is not None:
+        return saver.read(prefix, tensors, candidates, values)
+    return tf_train.read(prefix, tensors, candidates, values, class_name)
+
+
+READER = Reader(is_checkpoint, read, needs_tensorflow=True)
