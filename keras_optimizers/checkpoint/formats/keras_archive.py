@@ -88,7 +88,7 @@ class Archive:
 
 
 def _rename_layers(group: Any, depth: int = 0) -> None:
-    """Give the layers the names of later Kerases, where 2.13 counts them from 2 on."""
+    """Give the layers the names of later Kerases, where 2.13 counts equal ones 1, 2, 3 and not 0, 1, 2."""
     if depth > DEEPEST:
         raise ValueError("the model is nested too deeply")
     if _FOLDER_2_13 in group:
@@ -96,9 +96,10 @@ def _rename_layers(group: Any, depth: int = 0) -> None:
     layers = group.get(_FOLDER)
     if layers is None:
         return
-    for name in sorted(layers, key=_number):
+    names = list(layers)
+    for name in sorted(names, key=_number):
         base, number = name.rpartition("_")[0], _number(name)
-        if number >= 2 and base in layers:
+        if number >= 2 and base in names and f"{base}_1" not in names:
             layers.move(name, f"{base}_{number - 1}")
     for name in layers:
         _rename_layers(layers[name], depth + 1)
