@@ -88,7 +88,7 @@ class Archive:
 
 
 def _rename_layers(group: Any, depth: int = 0) -> None:
-    """Give the layers the names of later Kerases, where 2.13 counts equal ones 1, 2, 3 and not 0, 1, 2."""
+    """Give the layers the names of later Kerases: 2.13 counts equal ones from 1, not from 0."""
     if depth > DEEPEST:
         raise ValueError("the model is nested too deeply")
     if _FOLDER_2_13 in group:
