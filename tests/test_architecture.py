@@ -116,14 +116,16 @@ ROOMS = {row[0]: Room(modules_in(row[1]), tuple(row[3].split(", "))) for row in 
 
 
 def room_of(module: str) -> str:
-    """The room that names the module, or a package with a star that it is in."""
+    """The room that names the module, or the nearest package with a star that it is in."""
     name = module or "__init__"
+    found = {}
     for room, one in ROOMS.items():
         for named in one.modules:
             package = named[: -len(".*")] if named.endswith(".*") else None
             if name in (named, package) or (package and name.startswith(package + ".")):
-                return room
-    raise AssertionError("%s is in no room of docs/architecture.md" % name)
+                found[named] = room
+    assert found, "%s is in no room of docs/architecture.md" % name
+    return found[max(found, key=len)]
 
 
 def circles(edges: Set[Tuple[str, str]]) -> List[List[str]]:
