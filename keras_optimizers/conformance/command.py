@@ -129,14 +129,10 @@ def listing() -> str:
 def _ours(host: str) -> List[Any]:
     import keras_optimizers
 
-    try:
-        if host == "keras":
-            keras_optimizers.use_host(importlib.import_module("keras"))
-        return [getattr(keras_optimizers, name) for name in cases.CLASS_NAMES]
-    finally:
-        from keras_optimizers.tensorflow_private import silence_deprecation_warnings
-
-        silence_deprecation_warnings()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if host == "keras":
+        keras_optimizers.use_host(importlib.import_module("keras"))
+    return [getattr(keras_optimizers, name) for name in cases.CLASS_NAMES]
 
 
 def _factory(text: str) -> Any:

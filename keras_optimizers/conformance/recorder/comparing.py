@@ -4,7 +4,7 @@ from typing import Any, List, Optional, Sequence
 
 import numpy as np
 
-from .storage import Recording, RecordingError
+from keras_optimizers.conformance.recorder.storage import Recording, RecordingError
 
 _INTEGERS = {2: np.int16, 4: np.int32, 8: np.int64}
 

@@ -8,7 +8,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence
 
 import numpy as np
 
-from . import bad_inputs, cases, hosts, storage, training
+from keras_optimizers.conformance.recorder import bad_inputs, cases, hosts, storage, training
 
 Progress = Callable[[str], None]
 

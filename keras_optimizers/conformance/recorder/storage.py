@@ -14,7 +14,7 @@ from typing import Any, Dict, Iterable, List, Optional
 
 import numpy as np
 
-from .training import Trace
+from keras_optimizers.conformance.recorder.training import Trace
 
 FORMAT = 1
 # Raised when the recorder records something else than before under the same name.

@@ -5,7 +5,7 @@ from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Se
 
 import numpy as np
 
-from . import cases, layouts, ordering
+from keras_optimizers.conformance.recorder import cases, layouts, ordering
 
 Trace = NamedTuple(
     "Trace",
