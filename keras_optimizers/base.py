@@ -63,8 +63,8 @@ class Optimizer(HostOptimizer):
         ...         super().__init__(**kwargs)
         ...         self._create_scalars(iterations=0, lr=lr)
         ...
-        ...     def step_coefficients(self, step):
-        ...         return {"lr": step["lr"]}
+        ...     def step_coefficients(self, scalars):
+        ...         return {"lr": scalars["lr"]}
         ...
         ...     def update_rule(self, parameter, gradient, slots, coefficients):
         ...         return parameter - coefficients.lr * tf.sign(gradient), {}
@@ -168,7 +168,8 @@ class Optimizer(HostOptimizer):
             params: variables, of float16, float32 or float64.
 
         Returns:
-            One gradient a parameter, of its dtype: a tensor or, for lookups, `IndexedSlices`.
+            One gradient for each parameter, of its dtype: a tensor, or `IndexedSlices` from a
+            lookup.
 
         Raises:
             ValueError: If a parameter has no gradient (the text names it).
@@ -326,7 +327,7 @@ class Optimizer(HostOptimizer):
     @lr.setter
     def lr(self, value):
         # type: (Any) -> None
-        """Replaces the variable; what a graph already computes keeps the one before."""
+        """Replace the variable. Updates that have been built keep the variable before."""
         self.__dict__["lr"] = value
 
     @property

@@ -35,11 +35,11 @@ NEIGHBOURS = [
 _HEAD = """\
 # What changed between the versions
 
-Every cell of this page comes from the recordings that the package ships: the real packages, run on the
-same numbers. `keras-optimizers conformance --history docs/behaviour.md` writes it again. "Formula" compares
-with the rules of `keras_optimizers.numpy_rules` (r1.10's), given the version's own defaults; a difference
-below 1e-4 of the numbers counts as rounding. The recordings are made in the order of reads and writes that
-is meant: what the races of the originals add comes on top.
+Every cell of this page comes from the recordings that the package ships: the real packages, run
+on the same numbers. `keras-optimizers conformance --history docs/behaviour.md` writes it again.
+"Formula" compares with the rules of `keras_optimizers.numpy_rules` (r1.10's), given the version's
+own defaults; a difference below 1e-4 of the numbers counts as rounding. The recordings are made in
+the order of reads and writes that is meant: what the races of the originals add comes on top.
 """
 
 
@@ -58,8 +58,8 @@ def page() -> str:
 
 _DEFAULTS = "Arguments in their order, with defaults, and the versions that have them.\n"
 _STEPS = (
-    'Cases whose numbers differ in the same 86 cases. "Rounding" is below 1e-4; what is beyond is named, '
-    "with the largest\ndifference of a parameter. A missing case is one that a version refuses.\n"
+    f"How many of the {len(cases.CASES)} cases give other parameters. Rounding is below 1e-4; what "
+    "is beyond is named,\nwith the largest difference of a parameter.\n"
 )
 
 
@@ -227,13 +227,15 @@ def _lost(recording: Any) -> str:
 _TABLES = [
     (
         "Formulas",
-        "Whether a class computes what r1.10's does, and by how much a parameter is off after 30 steps.\n",
+        "Whether a class computes what r1.10's does, and by how much a parameter is off in 30 "
+        "steps.\n",
         [(name, _formula(name)) for name in cases.CLASS_NAMES] + [("AMSGrad", _amsgrad)],
     ),
     (
         "Gradients",
         "What `clipnorm` bounds; what a lookup does; which epsilon a class has unless it is told; "
-        "how many elements RMSprop\nleaves NaN when gradients are extreme (0, denormal, 1e30, infinity, NaN).\n",
+        "how many elements RMSprop\nleaves NaN when gradients are extreme (0, denormal, 1e30, "
+        "infinity, NaN).\n",
         [
             ("`clipnorm` bounds", _clipnorm),
             ("lookups", _lookups),

@@ -51,6 +51,8 @@ def _run(options: argparse.Namespace) -> int:
         return 0
     found = []  # type: List[results.CheckResult]
     subjects = [api.Subject(factory, options.class_name, options.host) for factory in factories]
+    for subject, text in zip(subjects, options.factories):
+        subject.given = text
     for reference in options.reference or [references.OURS]:
         for subject in subjects:
             found += api.run(
@@ -132,9 +134,9 @@ def _ours(host: str) -> List[Any]:
             keras_optimizers.use_host(importlib.import_module("keras"))
         return [getattr(keras_optimizers, name) for name in cases.CLASS_NAMES]
     finally:
-        from keras_optimizers import backend
+        from keras_optimizers.tensorflow_private import silence_deprecation_warnings
 
-        backend.silence_deprecation_warnings()
+        silence_deprecation_warnings()
 
 
 def _factory(text: str) -> Any:
@@ -146,7 +148,7 @@ def _factory(text: str) -> Any:
     module_name, colon, name = text.partition(":")
     if not colon or not name:
         raise ValueError(
-            f"{text!r} is not MODULE:FACTORY, such as keras_optimizers:Adam or mypackage.new:MyAdam."
+            f"{text!r} is not MODULE:FACTORY, such as keras_optimizers:Adam or mypackage:MyAdam."
         )
     sys.path.insert(0, os.getcwd())
     try:

@@ -23,8 +23,8 @@ _STYLE = """
 @media(prefers-color-scheme:dark){:root{--text:#e6e6e6;--back:#161616;--line:#444;--equal:#1f4a26;
 --explained:#454b1c;--documented:#23405f;--skipped:#2a2a2a;--expected:#574617;--different:#7a2622;
 --unexpected:#7a2622}}
-body{font:15px/1.45 system-ui,sans-serif;color:var(--text);background:var(--back);margin:1.5rem auto;
-max-width:70rem;padding:0 1rem}
+body{font:15px/1.45 system-ui,sans-serif;color:var(--text);background:var(--back);
+margin:1.5rem auto;max-width:70rem;padding:0 1rem}
 h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem}
 .wide{overflow-x:auto}table{border-collapse:collapse}
 th,td{border:1px solid var(--line);padding:.2rem .45rem;text-align:left;vertical-align:top}

@@ -19,6 +19,9 @@ class Subject:
             default is the factory's name if the references have a class of that name.
         host: "tf.keras" or "keras".
 
+    Attributes:
+        given: MODULE:FACTORY as the command was given it.
+
     Raises:
         ValueError: If the factory is not callable, or the class is unknown.
     """
@@ -26,7 +29,8 @@ class Subject:
     def __init__(self, factory: Factory, class_name: str = "", host: str = "tf.keras") -> None:
         if not callable(factory):
             raise ValueError(
-                f"The factory must be a class or a function that makes an optimizer, not {factory!r}."
+                "The factory must be a class or a function that makes an optimizer, not "
+                f"{factory!r}."
             )
         self.factory = factory
         self.name = getattr(factory, "__name__", type(factory).__name__)
@@ -36,18 +40,20 @@ class Subject:
             raise ValueError(
                 f"class_name must be one of {', '.join(cases.CLASS_NAMES)}, not {class_name!r}."
             )
-        self._host_name = host
+        self.host_name = host
+        self.given = ""
         self._host = None  # type: Optional[Host]
         self._square_roots = ""
+        self._checked = False
         self._traces = {}  # type: Dict[str, Any]
 
     @property
     def host(self) -> Host:
         """The Keras that it trains in; TensorFlow is imported for it."""
         if self._host is None:
-            if self._host_name not in ("tf.keras", "keras"):
-                raise ValueError(f"host must be 'tf.keras' or 'keras', not {self._host_name!r}.")
-            of = Host.of_keras if self._host_name == "keras" else Host.of_tf_keras
+            if self.host_name not in ("tf.keras", "keras"):
+                raise ValueError(f"host must be 'tf.keras' or 'keras', not {self.host_name!r}.")
+            of = Host.of_keras if self.host_name == "keras" else Host.of_tf_keras
             self._host = of()
         return self._host
 
@@ -81,6 +87,26 @@ class Subject:
                 )
         return made
 
+    def check(self) -> None:
+        """Make an optimizer without arguments, once.
+
+        Raises:
+            ValueError: If that fails, or what comes is no optimizer.
+        """
+        if self._checked:
+            return
+        with training.fresh(self.host, "float32"):
+            try:
+                self.make()
+            except (ValueError, ImportError):
+                raise
+            except Exception as error:
+                raise ValueError(
+                    f"{self.name}() fails: {type(error).__name__}: {error}. A factory must make an "
+                    "optimizer without arguments, too."
+                ) from error
+        self._checked = True
+
     def trace(self, case: cases.Case) -> Trace:
         """What it does in a case. Whatever it raises is raised again each time."""
         if case.name not in self._traces:
@@ -100,6 +126,8 @@ class Subject:
 
     def path(self) -> str:
         """MODULE:NAME by which a command finds the factory; "" if it cannot."""
+        if self.given:
+            return self.given
         module = getattr(self.factory, "__module__", "")
         if module.startswith("keras_optimizers.") and self.name in cases.CLASS_NAMES:
             module = "keras_optimizers"

@@ -286,6 +286,47 @@ def test_adagrad_that_no_step_was_taken_with_keeps_its_initial_accumulators(era,
         np.testing.assert_array_equal(array.read(), np.full(array.shape, initial, "f4"))
 
 
+@pytest.mark.parametrize("era,case", of("nested_sequential_adam"))
+def test_a_sequential_model_in_a_sequential_model_goes_to_keras_3_with_its_name(
+    era, case, tmp_path
+):
+    source, target = files.of_release(era, case), str(tmp_path / "t.keras")
+    assert not migrate(source, target, "keras-3").report.inexact
+    from keras_optimizers.checkpoint.formats.keras_archive import Archive
+
+    with Archive(target) as archive:
+        layers = archive.config["config"]["layers"]
+    assert "base" in [layer["config"]["name"] for layer in layers]
+    assert verification.compare(read(source), read(target)).is_same()
+
+
+@pytest.mark.parametrize("era,case", of("nadam"))
+def test_nadam_of_keras_3_is_written_in_the_order_of_its_release(era, case, tmp_path):
+    source = files.of_release(era, case)
+    for version, first in (("3.4", True), ("3.9.2", True), ("3.10.0", False), (None, None)):
+        target = str(tmp_path / ("t%s.keras" % version))
+        options = {} if version is None else {"keras_version": version}
+        migrate(source, target, "keras-3", write_options=options)
+        if version is None:  # a file of Keras 3 stays one of its release
+            first = problem.ERAS[era].generation == "keras-3"
+        from keras_optimizers.checkpoint.formats.keras_archive import Archive
+
+        with Archive(target) as archive:
+            shapes = [archive.weights["optimizer/vars/%d" % n].shape for n in range(3)]
+        assert (shapes[2] == ()) == first, version
+        state = read(target)
+        assert state.iterations == problem.SAVE_AFTER and 0 < state.scalars["m_schedule"] < 1
+
+
+def test_keras_3_finds_what_its_early_releases_look_for(tmp_path):
+    from keras_optimizers.checkpoint.formats.keras_archive import Archive
+
+    target = str(tmp_path / "t.keras")
+    migrate(files.source("keras-2.3", "adam"), target, "keras-3")
+    with Archive(target) as archive:
+        assert "vars" in archive.weights and archive.config["compile_config"]["steps_per_execution"]
+
+
 def test_an_optimizer_of_one_s_own_is_read_as_the_class_that_it_computes(tmp_path):
     path = file_of_keras_2(str(tmp_path / "s.h5"), "2.2.4", False)
     with h5py.File(path, "r+") as opened:

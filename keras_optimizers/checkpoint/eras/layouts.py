@@ -284,7 +284,7 @@ KERAS_3 = TF_KERAS_2_11._replace(
     config_name="{class_lower}",
     unset_arguments=_UNSET_IN_KERAS_3,
     registers_classes=False,
-    keras_version="3.0.0",
+    keras_version="3.10.0",
     dialect=dialects.KERAS_3,
     reads_older_architectures=False,
 )
