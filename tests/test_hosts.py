@@ -173,11 +173,29 @@ def test_callbacks_read_and_change_our_learning_rate(tmp_path):
         assert np.isclose(K.get_value(loaded.optimizer.lr), 0.1 / 3 / 4)
 
 
-def test_clone_and_estimator_helpers_build_our_classes():
+def test_cloning_a_compiled_model_makes_our_class_with_the_same_config():
     from tensorflow.python.keras import models
 
     with keras_optimizers.install():
         model = small_model()
-        model.compile(tf.keras.optimizers.Adam(lr=0.01), "mse")
+        model.compile(tf.keras.optimizers.Adam(lr=0.02, amsgrad=True, clipnorm=2.0), "mse")
         clone = models.clone_and_build_model(model, compile_clone=True)
-        assert type(clone.optimizer) is keras_optimizers.Adam
+    assert type(clone.optimizer) is keras_optimizers.Adam
+    assert clone.optimizer is not model.optimizer
+    assert clone.optimizer.get_config() == model.optimizer.get_config()
+
+
+def test_the_clone_that_an_estimator_makes_counts_its_steps_in_the_global_step():
+    from tensorflow.python.keras import models
+
+    global_step = tf.compat.v1.train.get_or_create_global_step()
+    with keras_optimizers.install():
+        model = small_model()
+        model.compile(tf.keras.optimizers.Adam(lr=0.02), "mse")
+        clone = models.clone_and_build_model(
+            model, compile_clone=True, optimizer_iterations=global_step
+        )
+        K.get_session().run(global_step.initializer)
+        clone.fit(*data(), epochs=2, batch_size=len(data()[0]), verbose=0)
+    assert type(clone.optimizer) is keras_optimizers.Adam
+    assert K.get_value(global_step) == 2
