@@ -126,6 +126,7 @@ def write(
     path = os.fspath(path)
     target = _registry.format_named(format)
     target.check_ending(path)
+    target.check_options(options)
     carried = None if source is None else os.fspath(source)
     state = state.copy()
     state.has_embeddings = _registry.has_embeddings(state, carried)

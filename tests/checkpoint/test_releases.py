@@ -6,9 +6,18 @@ import numpy as np
 import pytest
 
 from keras_optimizers import cli
-from keras_optimizers.checkpoint import CheckpointError, migrate, read, verification, write
+from keras_optimizers.checkpoint import (
+    CheckpointError,
+    migrate,
+    migration,
+    read,
+    verification,
+    write,
+)
+from keras_optimizers.checkpoint.architecture import layers
 from keras_optimizers.checkpoint.eras import layouts
 from keras_optimizers.checkpoint.eras.releases import layout_of, release_of
+from keras_optimizers.checkpoint.formats import registry
 from tests.checkpoint import files
 from tests.checkpoint.files import problem
 
@@ -22,7 +31,7 @@ def file_of_keras_2(path, version, by_name, kinds=("kernel",), width=3):
 
     Every velocity is filled with the number of its layer.
     """
-    layers = [
+    configs = [
         {"class_name": "Dense", "config": {"name": name, "units": width, "trainable": True}}
         for name in LAYERS
     ]
@@ -30,7 +39,7 @@ def file_of_keras_2(path, version, by_name, kinds=("kernel",), width=3):
     with h5py.File(path, "w") as opened:
         if version is not None:
             opened.attrs["keras_version"] = version.encode()
-        config = {"class_name": "Sequential", "config": layers}
+        config = {"class_name": "Sequential", "config": configs}
         opened.attrs["model_config"] = json.dumps(config).encode()
         optimizer = {"lr": 0.05, "momentum": 0.9, "decay": 0.0, "nesterov": False}
         training = {"optimizer_config": {"class_name": "SGD", "config": optimizer}, "loss": "mse"}
@@ -231,6 +240,24 @@ def test_a_model_with_an_embedding_is_exact_only_between_eras_that_treat_rows_al
         assert entries(report)["rows of embeddings"].status == "approximate"
         assert cli.main(["verify", source, target]) == 1
         assert "treat its rows differently" in capfd.readouterr().out
+
+
+def test_a_normalization_that_is_held_fixed_computes_otherwise_before_tensorflow_2():
+    layer = {"class_name": "BatchNormalization", "config": {"name": "n", "trainable": False}}
+    assert layers.has_frozen_normalization({"class_name": "Sequential", "config": [layer]})
+    layer["config"]["trainable"] = True
+    assert not layers.has_frozen_normalization({"class_name": "Sequential", "config": [layer]})
+    for source, to, differs in (
+        (files.source("tf-keras-1.10", "adam"), "tf-keras-2.11", True),
+        (files.source("tf-keras-1.10", "adam"), "keras-optimizers", False),
+        (files.source("tf-keras-2.15", "adam"), "keras-optimizers", True),
+        (files.source("tf-keras-2.15", "adam"), "keras-3", False),
+    ):
+        state = read(source)
+        assert state.has_frozen_normalization is False
+        state.has_frozen_normalization = True
+        report = migration.prepare(state, registry.format_named(to)).report
+        assert [entry.field for entry in report.inexact] == ["BatchNormalization"] * differs
 
 
 def test_a_source_that_tells_no_model_may_have_an_embedding(tmp_path):

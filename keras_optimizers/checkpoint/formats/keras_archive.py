@@ -14,7 +14,12 @@ import zipfile
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from keras_optimizers.checkpoint.architecture import weight_places
-from keras_optimizers.checkpoint.architecture.layers import DEEPEST, has_embeddings, layer_order
+from keras_optimizers.checkpoint.architecture.layers import (
+    DEEPEST,
+    has_embeddings,
+    has_frozen_normalization,
+    layer_order,
+)
 from keras_optimizers.checkpoint.eras import configs, layouts, releases, weight_lists
 from keras_optimizers.checkpoint.eras.layouts import Layout
 from keras_optimizers.checkpoint.eras.weight_lists import Weight
@@ -198,6 +203,7 @@ def _read(archive: Archive, known_class: Optional[str]) -> OptimizerState:
     state = _state(layout, serialized, archive.weights, candidates, provenance, known_class)
     state.notes += notes
     state.has_embeddings = has_embeddings(archive.config)
+    state.has_frozen_normalization = has_frozen_normalization(archive.config)
     state.variables = {one.name: one.array for one in candidates or []}
     state.opened_file = archive
     return state
