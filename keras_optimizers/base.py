@@ -86,7 +86,7 @@ class Optimizer(HostOptimizer, ListedForEstimators):
     # Names of the scalars that `weights` begins with.
     weight_scalars = ("iterations",)  # type: Tuple[str, ...]
     # The Keras for which it was made, and the arguments that were given by that Keras's names.
-    _host = hosts.TF_KERAS
+    _host = hosts.TF_KERAS  # type: hosts.Host
     _renamed = {}  # type: Dict[str, Any]
 
     def __init__(self, **kwargs):
