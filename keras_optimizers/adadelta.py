@@ -22,7 +22,7 @@ class Adadelta(Optimizer):
         decay: float >= 0. The rate at step t (from 0) is `lr / (1 + decay * t)`.
         **kwargs: `clipnorm`, `clipvalue`, `global_clipnorm`; see `Optimizer`.
 
-    Weights: a mean square gradient a parameter, then a mean square step a parameter;
+    Weights: the mean square gradient of each parameter, then the mean square step of each.
     `iterations` is not among them, as in the reference.
 
     References: Zeiler 2012, "ADADELTA: An Adaptive Learning Rate Method"; `Adadelta` of
@@ -62,7 +62,7 @@ class Adadelta(Optimizer):
     def update_rule(
         self, parameter: Tensor, gradient: Tensor, slots: Slots, coefficients: Coefficients
     ) -> NewValues:
-        """The step is the gradient, times the root of past steps over that of gradients."""
+        """The step is the gradient, times the root of past steps over the root of gradients."""
         c = coefficients
         mean_square_gradient = c.rho * slots.mean_square_gradient + c.one_minus_rho * square(
             gradient
@@ -79,7 +79,7 @@ class Adadelta(Optimizer):
     def fused_rule(
         self, kernels: FusedKernels, slots: Slots, coefficients: Coefficients
     ) -> Optional[List[tf.Operation]]:
-        """One kernel for all three."""
+        """One kernel for the parameter and both slots."""
         if kernels.is_sparse:
             return None
         gradients, steps = slots.mean_square_gradient, slots.mean_square_step

@@ -20,8 +20,8 @@ class Adagrad(Optimizer):
         decay: float >= 0. The rate at step t (from 0) is `lr / (1 + decay * t)`.
         **kwargs: `clipnorm`, `clipvalue`, `global_clipnorm`; see `Optimizer`.
 
-    Weights: a sum of squares a parameter, from zero; `iterations` is not among them, as in the
-    reference.
+    Weights: the sum of squares of each parameter, which begins at zero. `iterations` is not among
+    them, as in the reference.
 
     References: Duchi, Hazan and Singer 2011, "Adaptive Subgradient Methods for Online Learning
     and Stochastic Optimization"; `Adagrad` of tensorflow/python/keras/optimizers.py, r1.10.
@@ -50,7 +50,7 @@ class Adagrad(Optimizer):
         self.initial_decay = decay
 
     def step_coefficients(self, scalars: StepScalars) -> Dict[str, Tensor]:
-        """The learning rate of this scalars."""
+        """The learning rate of this step."""
         return {"learning_rate": scalars.learning_rate}
 
     def update_rule(
@@ -65,7 +65,7 @@ class Adagrad(Optimizer):
     def fused_rule(
         self, kernels: FusedKernels, slots: Slots, coefficients: Coefficients
     ) -> Optional[List[tf.Operation]]:
-        """The touched rows of a lookup's gradient; of others the rule itself is one kernel."""
+        """A kernel for the rows of a lookup. With a dense gradient the rule is one kernel."""
         if not kernels.is_sparse:
             return None
         rate = coefficients.learning_rate

@@ -13,7 +13,7 @@ from keras_optimizers.tensorflow_types import Tensor
 
 
 class Adam(Optimizer):
-    """Adam: steps by the first moment of the gradient over the root of the second.
+    """Adam: each step is the first moment of the gradient over the root of the second moment.
 
     Arguments:
         lr: float >= 0. Learning rate.
@@ -25,9 +25,9 @@ class Adam(Optimizer):
         amsgrad: bool. Divide by the largest second moment seen so far (AMSGrad).
         **kwargs: `clipnorm`, `clipvalue`, `global_clipnorm`; see `Optimizer`.
 
-    Weights: `iterations` (int64 scalar), then the first moments, then the second moments, then
-    the largest second moments (each a parameter; without `amsgrad` unused zeros of shape (1,),
-    which `fused=True` leaves out).
+    Weights: `iterations` (int64 scalar), the first moments of all parameters, their second
+    moments, and their largest second moments. Without `amsgrad` the last are unused zeros of shape
+    (1,), which `fused=True` leaves out.
 
     References: Kingma and Ba 2014, "Adam: A Method for Stochastic Optimization"; Reddi, Kale and
     Kumar 2018, "On the Convergence of Adam and Beyond"; `Adam` of
@@ -61,7 +61,7 @@ class Adam(Optimizer):
         self._create_scalars(iterations=0, lr=lr, beta_1=beta_1, beta_2=beta_2, decay=decay)
         self.initial_decay = decay
         self.amsgrad = amsgrad
-        if self.fused and not amsgrad:  # nothing reads the stand-ins of the third group
+        if self.fused and not amsgrad:  # nothing reads the third group
             self.slot_roles = ("first_moment", "second_moment")
 
     def step_coefficients(self, scalars: StepScalars) -> Dict[str, Tensor]:
@@ -96,7 +96,7 @@ class Adam(Optimizer):
     def fused_rule(
         self, kernels: FusedKernels, slots: Slots, coefficients: Coefficients
     ) -> Optional[List[tf.Operation]]:
-        """One kernel for all."""
+        """One kernel for the parameter and its slots."""
         if kernels.is_sparse:
             return None
         c = coefficients
@@ -108,7 +108,7 @@ class Adam(Optimizer):
         return [kernels.adam(first, second, rate, c.beta_1, c.beta_2, epsilon)]
 
     def slot_shape(self, role: str, parameter_shape: List[int]) -> List[int]:
-        """As the parameter, but for the stand-in of the third slot without AMSGrad."""
+        """The parameter's shape; [1] for the third slot, which is unused without AMSGrad."""
         if role == "largest_second_moment" and not self.amsgrad:
             return [1]
         return parameter_shape
@@ -125,8 +125,8 @@ class Adam(Optimizer):
         if groups == 3 and len(weights) == 1 + 2 * parameters:
             return weights + [np.zeros([1])] * parameters
         if groups == 2 and len(weights) == 1 + 3 * parameters:
-            stand_ins = weights[1 + 2 * parameters :]
-            if all(np.shape(stand_in) == (1,) for stand_in in stand_ins):
+            unused = weights[1 + 2 * parameters :]
+            if all(np.shape(weight) == (1,) for weight in unused):
                 return weights[: 1 + 2 * parameters]
         return weights
 

@@ -62,7 +62,7 @@ class Adamax(Optimizer):
     def update_rule(
         self, parameter: Tensor, gradient: Tensor, slots: Slots, coefficients: Coefficients
     ) -> NewValues:
-        """The moment and the norm first; the one over the other moves the parameter."""
+        """The moment and the norm first; the moment over the norm moves the parameter."""
         c = coefficients
         first_moment = c.beta_1 * slots.first_moment + c.one_minus_beta_1 * gradient
         infinity_norm = maximum(c.beta_2 * slots.infinity_norm, absolute(gradient))
@@ -72,7 +72,7 @@ class Adamax(Optimizer):
     def fused_rule(
         self, kernels: FusedKernels, slots: Slots, coefficients: Coefficients
     ) -> Optional[List[tf.Operation]]:
-        """One kernel for all three."""
+        """One kernel for the parameter and both slots."""
         if kernels.is_sparse:
             return None
         c = coefficients

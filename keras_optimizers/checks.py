@@ -1,4 +1,4 @@
-"""What an optimizer is given, checked before anything is made of it."""
+"""Checks of everything that an optimizer is given, made before anything is built."""
 
 from typing import Any, Dict, List, Sequence
 
@@ -9,7 +9,7 @@ from keras_optimizers import hosts
 from keras_optimizers.tensorflow_types import Tensor, Variable
 from keras_optimizers.variables import is_variable, parts_of
 
-# The words with which upstream begins.
+# Upstream's error begins with these words.
 NO_GRADIENT = (
     "An operation has `None` for gradient. Please make sure that all of your ops have a gradient "
     "defined (i.e. are differentiable). Common ops without gradient: K.argmax, K.round, K.eval."
@@ -30,11 +30,36 @@ def require_graph_mode() -> None:
         )
 
 
-def check_fused(value: Any) -> bool:
-    """The argument `fused` as a bool.
+def refuse_methods_of_optimizer_v2(optimizer: Any, base: type) -> None:
+    """Refuse a subclass that is written for OptimizerV2: nothing would call its methods.
+
+    While ours are installed, `tf.keras.optimizers.Optimizer` is our base class. In TensorFlow
+    1.15 it is OptimizerV2, which calls `_resource_apply_dense` where ours call `get_updates`.
+
+    Arguments:
+        base: our base class.
 
     Raises:
-        TypeError: If it is none.
+        TypeError: If the class overrides such a method, and not `get_updates`.
+    """
+    kind = type(optimizer)
+    found = [name for name in _OPTIMIZER_V2_METHODS if hasattr(kind, name)]
+    if found and kind.get_updates is getattr(base, "get_updates"):  # noqa: B009 (no type hint)
+        raise TypeError(
+            f"{kind.__name__} overrides `{found[0]}`, a method of OptimizerV2, which "
+            "keras_optimizers never calls. Override `get_updates`, or make the class a subclass "
+            "of `tf.compat.v2.keras.optimizers.Optimizer`, which stays TensorFlow's."
+        )
+
+
+_OPTIMIZER_V2_METHODS = ("_resource_apply_dense", "_resource_apply_sparse", "_decayed_lr")
+
+
+def check_fused(value: Any) -> bool:
+    """The argument `fused`, which must be a bool.
+
+    Raises:
+        TypeError: If it is no bool.
     """
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"Expected fused to be True or False, received: {value!r}")
@@ -42,7 +67,7 @@ def check_fused(value: Any) -> bool:
 
 
 def check_hyperparameter(owner: str, name: str, value: Any) -> None:
-    """Refuse what is no number, no tensor and no variable; with upstream's words first.
+    """Refuse a hyperparameter that is no number, no tensor and no variable.
 
     Raises:
         TypeError: If `value` is no number.
@@ -62,11 +87,10 @@ def check_hyperparameter(owner: str, name: str, value: Any) -> None:
 
 
 def check_parameters(parameters: Any) -> List[Variable]:
-    """`parameters` as a list, every member a variable and none of them twice.
+    """`parameters` as a list in which every member is a variable and none is listed twice.
 
-    A partitioned variable is listed by its parts.
-
-    The types of errors are those that upstream runs into.
+    The parts of a partitioned variable are listed instead of the variable. The types of the errors
+    are those that upstream's code runs into.
 
     Raises:
         AttributeError: If a member is a tensor or None.

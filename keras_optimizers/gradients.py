@@ -1,6 +1,6 @@
 """Gradients of a loss, their dense and sparse forms, and the three ways of clipping them."""
 
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Sequence, Tuple
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -9,13 +9,18 @@ from keras_optimizers.checks import NO_GRADIENT
 from keras_optimizers.tensorflow_types import Tensor, Variable
 
 
-def gradients_of(loss: Tensor, parameters: Sequence[Variable]) -> List[Tensor]:
+def gradients_of(
+    loss: Tensor, parameters: Sequence[Variable], compute: Callable[..., List[Tensor]]
+) -> List[Tensor]:
     """The gradients of `loss`, one a parameter, of its dtype and shape (dense or IndexedSlices).
+
+    Arguments:
+        compute: the host's function, which libraries replace (memory-saving gradients).
 
     Raises:
         ValueError: If a parameter has no gradient; the text names those parameters.
     """
-    gradients = tf.gradients(loss, parameters, colocate_gradients_with_ops=True)
+    gradients = compute(loss, parameters)
     missing = [p for p, gradient in zip(parameters, gradients) if gradient is None]
     if missing:
         names = ", ".join(getattr(parameter, "name", repr(parameter)) for parameter in missing)

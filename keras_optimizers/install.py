@@ -8,14 +8,7 @@ import tensorflow.compat.v1 as tf
 
 from keras_optimizers import registry
 from keras_optimizers.base import Optimizer
-from keras_optimizers.hosts import (
-    TF_KERAS,
-    Host,
-    StandaloneKeras,
-    StandaloneKeras23,
-    choose,
-    current,
-)
+from keras_optimizers.hosts import STANDALONE, TF_KERAS, Host, choose, current
 from keras_optimizers.tf_optimizer import TFOptimizer
 
 # The modules in which TensorFlow 1.15 keeps its optimizers:
@@ -27,8 +20,6 @@ _TF_KERAS_MODULES = (
     "tensorflow.keras.optimizers",
 )
 
-# Releases of standalone Keras, by the first two numbers of their version.
-_STANDALONE = {"2.2": StandaloneKeras, "2.3": StandaloneKeras23}
 _SUPPORTED = "`tf.keras` of TensorFlow 1.15, and standalone Keras 2.2 and 2.3 (`import keras`)"
 
 # Names now held by ours: (module, name, original), in the order they were replaced.
@@ -171,8 +162,8 @@ def _host_of(keras: Any) -> Host:
     if name != "keras.optimizers":
         raise ValueError(f"Cannot install into {keras!r}: the supported hosts are {_SUPPORTED}.")
     version = keras.__version__
-    kind = _STANDALONE.get(".".join(version.split(".")[:2]))
-    if kind is None:
+    make_host = STANDALONE.get(".".join(version.split(".")[:2]))
+    if make_host is None:
         raise ValueError(
             f"Cannot install into Keras {version}: the supported hosts are {_SUPPORTED}. "
             "`pip install 'keras==2.3.1'` runs on TensorFlow 1.15."
@@ -184,7 +175,7 @@ def _host_of(keras: Any) -> Host:
             "graphs. Set the environment variable KERAS_BACKEND=tensorflow."
         )
     _inherit_in_name(keras.optimizers)
-    return kind(keras)
+    return make_host(keras)
 
 
 def _inherit_in_name(module: Any) -> None:

@@ -107,7 +107,7 @@ class Nadam(Optimizer):
     def fused_rule(
         self, kernels: FusedKernels, slots: Slots, coefficients: Coefficients
     ) -> Optional[List[tf.Operation]]:
-        """Adam's kernel for the first moment's share of the step, a second one for the gradient's.
+        """Adam's kernel for the first moment's part of the step, another for the gradient's part.
 
         The correction of the second moment is taken out of the root, into rates and epsilon.
         """
@@ -128,7 +128,7 @@ class Nadam(Optimizer):
         return [adam, gradient]
 
     def scalar_updates(self, coefficients: Any) -> Dict[str, Tensor]:
-        """The product of the momenta goes on."""
+        """The product of the momenta, with that of this step."""
         return {"m_schedule": coefficients.momentum_product}
 
     def complete_weights(self, weights: List[Any]) -> List[Any]:

@@ -21,7 +21,7 @@ class RMSprop(Optimizer):
         decay: float >= 0. The rate at step t (from 0) is `lr / (1 + decay * t)`.
         **kwargs: `clipnorm`, `clipvalue`, `global_clipnorm`; see `Optimizer`.
 
-    Weights: a mean square a parameter; `iterations` is not among them, as in the reference.
+    Weights: the mean square of each parameter. `iterations` is not among them, as in the reference.
 
     References: Tieleman and Hinton 2012, lecture 6.5 of "Neural Networks for Machine Learning";
     `RMSprop` of tensorflow/python/keras/optimizers.py, r1.10.
@@ -70,7 +70,7 @@ class RMSprop(Optimizer):
     def fused_rule(
         self, kernels: FusedKernels, slots: Slots, coefficients: Coefficients
     ) -> Optional[List[tf.Operation]]:
-        """One kernel for both, where the parameter is large."""
+        """One kernel for the parameter and its slot, if the parameter is large."""
         c = coefficients
         write = None
         if not kernels.is_sparse:

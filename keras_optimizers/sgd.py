@@ -30,8 +30,8 @@ class SGD(Optimizer):
         nesterov: bool. Step along the velocity that follows, not the one reached.
         **kwargs: `clipnorm`, `clipvalue`, `global_clipnorm`; see `Optimizer`.
 
-    Weights: `iterations` (int64 scalar), then a velocity a parameter. With `fused=True` and no
-    momentum `iterations` alone; weights of either kind are taken.
+    Weights: `iterations` (int64 scalar), then the velocity of each parameter. With `fused=True`
+    and no momentum `iterations` alone. `set_weights` takes both kinds of lists.
 
     References: Sutskever et al. 2013, "On the importance of initialization and momentum in deep
     learning"; `SGD` of tensorflow/python/keras/optimizers.py, r1.10.
@@ -72,7 +72,7 @@ class SGD(Optimizer):
     def update_rule(
         self, parameter: Tensor, gradient: Tensor, slots: Slots, coefficients: Coefficients
     ) -> NewValues:
-        """The velocity first, then the parameter along it (or along the next one)."""
+        """The velocity first; the parameter moves by it or, with Nesterov, by the next velocity."""
         learning_rate = coefficients.learning_rate
         if not self.slot_roles:
             return parameter - learning_rate * gradient, {}
@@ -87,7 +87,7 @@ class SGD(Optimizer):
     def fused_rule(
         self, kernels: FusedKernels, slots: Slots, coefficients: Coefficients
     ) -> Optional[List[tf.Operation]]:
-        """One kernel for both; without momentum the rule itself is as fast."""
+        """One kernel for parameter and velocity. Without momentum the rule itself is as fast."""
         if kernels.is_sparse or not self.slot_roles:
             return None
         c = coefficients

@@ -21,6 +21,10 @@ class _Version(NamedTuple):
     optimizer_v2: str = "tensorflow.python.keras.optimizer_v2.optimizer_v2"
     # The session of tf.keras, and its list of variables that wait to be initialized.
     keras_backend: str = "tensorflow.python.keras.backend"
+    # What the old optimizers call to assign.
+    state_ops: str = "tensorflow.python.ops.state_ops"
+    # `Trackable`: what an object checkpoint lists.
+    tracking: str = "tensorflow.python.training.tracking.base"
     # What `tf.get_variable` with a partitioner returns.
     variables: str = "tensorflow.python.ops.variables"
     # The switch for the log lines "X is deprecated".
@@ -53,6 +57,7 @@ def _module(name: str) -> Any:
 
 _version = _running_version()
 _keras_backend = _module(_version.keras_backend)
+_tracking = _module(_version.tracking)
 _deprecation = _module(_version.deprecation)
 
 # The host's own classes, looked up once, when this module is imported: `install()` later puts our
@@ -61,6 +66,13 @@ HOST_OPTIMIZERS = _module(_version.optimizers)
 HostOptimizer: Any = HOST_OPTIMIZERS.Optimizer
 HostTFOptimizer: Any = HOST_OPTIMIZERS.TFOptimizer
 OptimizerV2: Any = _module(_version.optimizer_v2).OptimizerV2
+
+Trackable: Any = _tracking.Trackable
+TrackableReference: Any = _tracking.TrackableReference
+
+# Libraries replace functions of these modules to change what an optimizer does.
+KERAS_BACKEND: Any = _keras_backend
+STATE_OPS: Any = _module(_version.state_ops)
 
 PartitionedVariable: Any = _module(_version.variables).PartitionedVariable
 

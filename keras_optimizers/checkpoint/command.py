@@ -92,8 +92,8 @@ def add_migrate_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--keras-version",
         metavar="VERSION",
-        help="for HDF5: the release that will read the file, where it differs from its era "
-        "(Keras 2.0.0 to 2.0.5 order slots by name)",
+        help="for HDF5 and .keras: the release that will read the file, where it differs from its "
+        "era (Keras 2.0.0 to 2.0.5; Nadam in Keras 3.0 to 3.9)",
     )
     parser.set_defaults(command=_command(migrate, ["source", "model"]))
 

@@ -236,7 +236,9 @@ def main():
     parser.add_argument("--case", action="append", choices=sorted(problem.ALL_CASES))
     parser.add_argument("--releases", action="store_true", help="only the releases' archives")
     parser.add_argument("--environments", default=os.path.join(ROOT, ".eras"))
-    parser.add_argument("--write", metavar="FILE", help="put the table between its marks in FILE")
+    parser.add_argument(
+        "--write", metavar="FILE", help="put the tables between their marks in FILE"
+    )
     parser.add_argument("--record", action="store_true", help="write the sources again; compare")
     parser.add_argument(
         "--replace", action="store_true", help="with --record: keep the releases' new files"
@@ -266,10 +268,10 @@ def main():
         shutil.rmtree(folder)
     if options.damage:
         return noticed(cells)
-    text = markdown(cells)
-    print(text)
-    if options.write:
-        put(options.write, text)
+    for mark, text in parts(cells).items():
+        print(text)
+        if options.write:
+            put(options.write, mark, text)
     if options.list:
         write_list(options.list, cells)
     wrong = [cell for cell in cells if not cell.is_as_said()]
@@ -354,20 +356,23 @@ def measure(options, folder):
     return cells
 
 
-def markdown(cells):
-    """The tables, then the reasons."""
+def parts(cells):
+    """What is written, by its mark: the tables, each with its reasons."""
     of_releases = [cell for cell in cells if cell.era in problem.RELEASE_ERAS]
     others = [cell for cell in cells if cell.era not in problem.RELEASE_ERAS]
-    lines = []
+    found = collections.OrderedDict()
     if others:
-        lines += _table(others, ("era", "case"), lambda found: found[0].shown()) + [""]
+        table = _table(others, ("era", "case"), lambda of_place: of_place[0].shown())
+        found["matrix"] = "\n".join(table + [""] + _all_reasons(others))
     if of_releases:
-        lines += ["Releases, all their cases together: how many go on exactly, approximately (~),"]
-        lines += ["how many are refused (x).", ""]
-        lines += _table(of_releases, ("era",), _counts) + [""]
-        lines += ["The same, by case, all releases together:", ""]
+        lines = _table(of_releases, ("era",), _counts) + [""]
         lines += _table(of_releases, ("case",), _counts) + [""]
-    lines += ["Refused:", ""]
+        found["releases"] = "\n".join(lines + _all_reasons(of_releases))
+    return found
+
+
+def _all_reasons(cells):
+    lines = ["Refused:", ""]
     lines += _reasons((cell, cell.refusal) for cell in cells if cell.refusal)
     lines += ["", "Approximate (~):", ""]
     lines += _reasons(
@@ -375,7 +380,7 @@ def markdown(cells):
         for cell in cells
         for field in cell.inexact
     )
-    return "\n".join(lines)
+    return lines
 
 
 def _table(cells, fields, show):
@@ -423,15 +428,16 @@ def _reasons(pairs):
     return lines or ["- none"]
 
 
-def put(path, text):
+def put(path, mark, text):
     """Replace what is between the marks."""
+    first, last = "<!-- %s -->\n" % mark, "<!-- /%s -->" % mark
     with open(path) as opened:
-        before, _, rest = opened.read().partition("<!-- matrix -->\n")
-    _, mark, after = rest.partition("<!-- /matrix -->")
-    if not mark:
-        raise SystemExit("%s has no marks <!-- matrix --> and <!-- /matrix -->" % path)
+        before, _, rest = opened.read().partition(first)
+    _, found, after = rest.partition(last)
+    if not found:
+        raise SystemExit("%s has no marks %s and %s" % (path, first.strip(), last))
     with open(path, "w") as opened:
-        opened.write(before + "<!-- matrix -->\n" + text + "\n<!-- /matrix -->" + after)
+        opened.write(before + first + text + "\n" + last + after)
 
 
 def record(options):

@@ -206,7 +206,7 @@ def _v2(environment, lacks=(), package="tf.keras"):
 
 def _new(environment, generation, ending, lacks=(), cases=_RELEASE):
     package = "keras" if generation == "keras-3" else "tf.keras"
-    format = "keras-3" if generation == "keras-3" or ending == ".keras" else "tf-keras-2.11"
+    format = {"tf-2.11": "tf-keras-2.11"}.get(generation, generation)
     return Era(environment, ending, generation, package, "model", tuple(lacks), cases, True, format)
 
 

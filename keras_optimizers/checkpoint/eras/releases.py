@@ -18,6 +18,7 @@ class Release(NamedTuple):
             strings (dense_1, dense_10, dense_2); "unknown" where a file does not tell.
         clipnorm: what `clipnorm` bounds: "" for what the layout says, "common" for the norm of
             all gradients together, "unknown" where releases of one version differ.
+        momentum_product: where Nadam's product is; "" for where the layout says.
     """
 
     layouts: Tuple[str, ...]
@@ -25,6 +26,7 @@ class Release(NamedTuple):
     amsgrad: bool = True
     slot_order: str = "model"
     clipnorm: str = ""
+    momentum_product: str = ""
 
 
 RELEASES = (
@@ -36,6 +38,7 @@ RELEASES = (
     Release((layouts.KERAS_2_2.name,), ("0", "2.0.0"), amsgrad=False, slot_order="unknown"),
     Release((layouts.KERAS_2_2.name,), ("2.0.0", "2.0.6"), amsgrad=False, slot_order="name"),
     Release((layouts.KERAS_2_2.name,), ("2.0.6", "2.1.3"), amsgrad=False),
+    Release((layouts.KERAS_3.name,), ("3.0", "3.10"), momentum_product="first"),
 )
 _USUAL = Release((), ("", ""))
 _UNSAID = Release((layouts.KERAS_2_2.name,), ("", ""), slot_order="unknown")

@@ -8,7 +8,12 @@ import json
 import os
 from typing import Any, Dict, List, Optional, Tuple
 
-from keras_optimizers.checkpoint.architecture.layers import has_embeddings, layer_order
+from keras_optimizers.checkpoint.architecture.layers import (
+    has_embeddings,
+    has_frozen_normalization,
+    layer_order,
+    with_names,
+)
 from keras_optimizers.checkpoint.eras import configs, layouts, releases, weight_lists
 from keras_optimizers.checkpoint.eras.layouts import Layout
 from keras_optimizers.checkpoint.eras.releases import Release
@@ -68,6 +73,17 @@ class WholeModel:
             raise ValueError(f"{name} is {type(value).__name__}, expected an object")
         return value
 
+    def architecture(self) -> Optional[Dict[str, Any]]:
+        """The model's config, with the names of its layers; None where the file has none."""
+        config = self.json_attribute("model_config")
+        group = self.file.get("model_weights")
+        if config is None or group is None:
+            return config
+        try:
+            return with_names(config, hdf5.names(group, "layer_names"))
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return config  # a model of an unknown kind
+
     def candidates(self) -> Optional[List[Candidate]]:
         """The model's variables in the file's order; None where the file has no model."""
         group = self.file.get("model_weights")
@@ -75,7 +91,7 @@ class WholeModel:
             group = self.file
         if group is None:
             return None
-        frozen = _frozen_layers(self.json_attribute("model_config"))
+        frozen = _frozen_layers(self.architecture())
         found = []
         for layer_name in hdf5.names(group, "layer_names"):
             layer = group[layer_name]
@@ -217,6 +233,7 @@ def _read(model: WholeModel, known_class: Optional[str]) -> OptimizerState:
     state.doubts.update(doubts)
     state.left_out.update(left_out)
     state.has_embeddings = embeddings
+    state.has_frozen_normalization = has_frozen_normalization(model.architecture())
     state.variables = {one.name: one.array for one in candidates or []}
     state.opened_file = model
     return state
