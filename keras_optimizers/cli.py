@@ -9,7 +9,7 @@ import importlib
 import os
 import runpy
 import sys
-from typing import Callable, Dict, List, NamedTuple, Optional, Sequence
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence
 
 import keras_optimizers
 
@@ -156,7 +156,10 @@ COMMANDS: Dict[str, Command] = {
 
 
 def _bench(options: argparse.Namespace) -> int:
-    _quiet_tensorflow()
+    _import_tensorflow()
+    from keras_optimizers.tensorflow_private import silence_deprecation_warnings
+
+    silence_deprecation_warnings()
     from keras_optimizers.bench import command
 
     return command.run(options)
@@ -168,17 +171,22 @@ def _conformance(options: argparse.Namespace) -> int:
     return command.run(options)
 
 
-def _quiet_tensorflow() -> None:
-    """Import TensorFlow without its log lines, or say what is missing."""
+def _import_tensorflow() -> None:
+    """Import TensorFlow without the log lines of its start, or say what is missing."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         keras_optimizers.Optimizer  # noqa: B018 (it is imported when it is used)
     except ImportError as error:
         print(f"keras-optimizers: {error}", file=sys.stderr)
         raise SystemExit(_BAD_USAGE) from None
-    from keras_optimizers.tensorflow_private import silence_deprecation_warnings
 
-    silence_deprecation_warnings()
+
+def _from_the_script_on(traceback: Any, script: str) -> Any:
+    """The part of a traceback that `python SCRIPT` would show; all of it where there is none."""
+    frame = traceback
+    while frame is not None and frame.tb_frame.f_code.co_filename != script:
+        frame = frame.tb_next
+    return traceback if frame is None else frame
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -187,7 +195,7 @@ def _run(options: argparse.Namespace) -> int:
     if not os.path.isfile(script):
         print(f"keras-optimizers: there is no script {script!r}", file=sys.stderr)
         return _BAD_USAGE
-    _quiet_tensorflow()
+    _import_tensorflow()
     try:
         host = importlib.import_module("keras") if options.host == "keras" else None
         installation = keras_optimizers.install(host)
@@ -206,6 +214,10 @@ def _run(options: argparse.Namespace) -> int:
     try:
         with installation:
             runpy.run_path(script, run_name="__main__")
+    except Exception as error:
+        error.__traceback__ = _from_the_script_on(error.__traceback__, script)
+        sys.excepthook(type(error), error, error.__traceback__)
+        return 1
     finally:
         sys.argv, sys.path[:] = arguments, path
     return 0

@@ -8,6 +8,7 @@ import tensorflow as tf
 from tensorflow.python.keras import optimizers as private_module
 
 import keras_optimizers
+from keras_optimizers import cli
 from tests.training import CLASS_NAMES, K
 
 MODULES = [
@@ -199,3 +200,19 @@ def test_the_clone_that_an_estimator_makes_counts_its_steps_in_the_global_step()
         clone.fit(*data(), epochs=2, batch_size=len(data()[0]), verbose=0)
     assert type(clone.optimizer) is keras_optimizers.Adam
     assert K.get_value(global_step) == 2
+
+
+def test_a_model_saved_with_optimizer_v2_is_refused_with_the_command_that_converts_it(tmp_path):
+    old, new = str(tmp_path / "old.h5"), str(tmp_path / "new.h5")
+    model = small_model()
+    model.compile(tf.keras.optimizers.Adam(0.01), "mse")
+    model.fit(*data(), epochs=1, batch_size=32, verbose=0)
+    model.save(old)
+    with keras_optimizers.install():
+        command = "keras-optimizers migrate FILE NEW_FILE --to keras-optimizers"
+        with pytest.raises(TypeError, match=command):
+            tf.keras.models.load_model(old)
+        assert cli.main(["migrate", old, new, "--to", "keras-optimizers"]) == 0
+        loaded = tf.keras.models.load_model(new)
+        assert type(loaded.optimizer) is keras_optimizers.Adam
+        assert loaded.optimizer.get_weights()[0] == 1

@@ -2,9 +2,9 @@
 
     python tests/upstream_suites/table.py [--only WORD] [--folder FOLDER]
 
-Keras's own tests of its optimizers, and the tests of packages whose optimizers build on Keras's. They
-come from the source releases on PyPI, which pip downloads now: none of their text is here. The tests
-of TensorFlow are in none of its packages; tests/test_upstream_behaviour.py says what they say.
+Keras's own tests of its optimizers, and the tests of packages whose optimizers build on Keras's.
+They come from the source releases on PyPI, which pip downloads now: none of their text is here.
+TensorFlow has its tests in no package; tests/test_upstream_behaviour.py says what they say.
 
 The exit status is 1 where a test that passes without ours fails with them.
 """
