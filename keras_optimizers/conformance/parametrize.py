@@ -14,7 +14,7 @@ class Session:
 
     reference = DEFAULT_REFERENCE
     recording = False
-    results: List[results.CheckResult] = []
+    results: List[Any] = []
     used: Any = set()
     recorded: Any = set()
 
