@@ -49,7 +49,7 @@ def _run(options: argparse.Namespace) -> int:
         show.done()
         print(f"wrote {path} and {os.path.join(os.path.dirname(path), 'arrays.npz')}")
         return 0
-    found = []  # type: List[results.CheckResult]
+    found: List[results.CheckResult] = []
     subjects = [api.Subject(factory, options.class_name, options.host) for factory in factories]
     for subject, text in zip(subjects, options.factories):
         subject.given = text
@@ -148,7 +148,7 @@ def _factory(text: str) -> Any:
         )
     sys.path.insert(0, os.getcwd())
     try:
-        found = importlib.import_module(module_name)  # type: Any
+        found: Any = importlib.import_module(module_name)
         for part in name.split("."):
             found = getattr(found, part)
     except ImportError as error:
