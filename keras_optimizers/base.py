@@ -74,6 +74,8 @@ class Optimizer(HostOptimizer):
         # Attributes only when set: hosts ask `hasattr(optimizer, "clipnorm")`.
         self.__dict__.update(gradients.check_clipping(kwargs))
         self.updates = []  # type: List[Any]
+        # Slots that are there before the updates, by role and the parameter's `id`.
+        self._made_early = {}  # type: Dict[Tuple[str, int], Variable]
         self.weights = []  # type: List[Variable]
         # Name, shape and dtype's name of the trained parameters, in the order of the slots.
         self.trained = []  # type: List[Tuple[str, Tuple[int, ...], str]]
@@ -278,12 +280,7 @@ class Optimizer(HostOptimizer):
         # Role by role, as in `weights`: the variables' names count up in this order.
         by_role = {
             role: [
-                zeros_beside(
-                    parameter,
-                    self.slot_shape(role, shape),
-                    parameter.dtype.base_dtype,
-                    self._host.slot_name(role, index),
-                )
+                self._slot(role, parameter, shape, index)
                 for index, (parameter, shape) in enumerate(zip(params, shapes))
             ]
             for role in self.slot_roles
@@ -296,6 +293,38 @@ class Optimizer(HostOptimizer):
             for index in range(len(params))
         ]
         return weights, slots
+
+    def _slot(self, role: str, parameter: Variable, shape: List[int], index: int) -> Variable:
+        """A new slot, unless `_create_all_weights` has made it."""
+        made = self._made_early.pop((role, id(parameter)), None)
+        if made is not None:
+            return made
+        shape, dtype = self.slot_shape(role, shape), parameter.dtype.base_dtype
+        return zeros_beside(parameter, shape, dtype, self._host.slot_name(role, index))
+
+    def _create_all_weights(self, params: Sequence[Variable]) -> None:
+        """Make the slots that the next `get_updates` uses, and set `weights`.
+
+        `load_model` of TensorFlow 2 calls this, and writes the state that it has loaded, before
+        any updates are built. The slots have the names that they have in a model of that graph
+        that was not loaded.
+
+        Raises:
+            NotImplementedError: If the class makes its slots in a `get_updates` of its own.
+        """
+        if not self._has_update_rule():
+            raise NotImplementedError
+        params = gradients.check_parameters(params)
+        shapes = [static_shape(parameter) for parameter in params]
+        # The scope in which the host builds updates; entered so, the name stays free for the host.
+        scope = tf.get_default_graph().unique_name("training", mark_as_used=False)
+        with tf.name_scope(scope + "/"):
+            self.weights, slots = self._create_slots(params, shapes)
+        self._made_early = {
+            (role, id(parameter)): variable
+            for parameter, by_role in zip(params, slots)
+            for role, variable in by_role.items()
+        }
 
     def _write_scalars(
         self, step: Step, coefficients: Dict[tf.DType, SimpleNamespace]

@@ -13,7 +13,11 @@ from keras_optimizers.base import Optimizer
 from keras_optimizers.nadam import Nadam
 from keras_optimizers.rmsprop import RMSprop
 from keras_optimizers.sgd import SGD
-from keras_optimizers.tensorflow_private import OptimizerV2
+from keras_optimizers.tensorflow_private import (
+    OptimizerV2,
+    deserialize_keras_object,
+    serialize_keras_object,
+)
 from keras_optimizers.tf_optimizer import TFOptimizer
 
 # By lower-case name, which is how configs name them in any letter case.
@@ -31,7 +35,7 @@ def serialize(optimizer):
         NotImplementedError: For a `TFOptimizer`.
         ValueError: If `optimizer` is no optimizer.
     """
-    return tf.keras.utils.serialize_keras_object(optimizer)
+    return serialize_keras_object(optimizer)
 
 
 def deserialize(config, custom_objects=None):
@@ -72,7 +76,7 @@ def deserialize(config, custom_objects=None):
             "from_config() missing 1 required positional argument: 'config': a TFOptimizer wraps "
             "a live tf.train optimizer, which no config describes. Make it anew in code."
         )
-    return tf.keras.utils.deserialize_keras_object(
+    return deserialize_keras_object(
         dict(config, class_name=class_name),
         module_objects=OPTIMIZERS,
         custom_objects=known,

@@ -9,8 +9,10 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from keras_optimizers.tensorflow_private import (
+    KERAS,
     HostOptimizer,
     is_of_tf_keras,
+    scoped_custom_objects,
     session_with_initialization,
     session_without_initialization,
 )
@@ -52,7 +54,7 @@ class Host:
 
     def custom_objects(self) -> Dict[str, Any]:
         """What the host's users have registered, by name."""
-        return self.keras.utils.get_custom_objects()
+        return dict(self.keras.utils.get_custom_objects(), **scoped_custom_objects())
 
     def owns(self, parameter: Variable) -> bool:
         """Whether this host, rather than another, may train `parameter`."""
@@ -230,7 +232,7 @@ class StandaloneKeras23(StandaloneKeras):
         return session_without_initialization(variables)
 
 
-TF_KERAS = Host(tf.keras, HostOptimizer)
+TF_KERAS = Host(KERAS, HostOptimizer)
 
 _current = TF_KERAS
 
