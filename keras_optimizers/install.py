@@ -100,10 +100,7 @@ def install(host: Any = None) -> Installation:
                 f"{before.name}. Call `keras_optimizers.uninstall()` first."
             )
         return Installation(_nothing)
-    if chosen is TF_KERAS:
-        modules = optimizer_modules()
-    else:
-        modules = [chosen.keras.optimizers]
+    modules = optimizer_modules() if chosen is TF_KERAS else [chosen.keras.optimizers]
     _installed_hosts.append((chosen, choose(chosen)))
     for module in modules:
         for name, replacement in _replacements().items():

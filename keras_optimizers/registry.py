@@ -62,6 +62,8 @@ def deserialize(config, custom_objects=None):
             f"{error.args[0]}: an optimizer config is a dict of `class_name` and `config`, such as "
             f"{{'class_name': 'SGD', 'config': {{'lr': 0.01}}}}; received: {config!r}"
         ) from None
+    if "config" not in config:
+        raise ValueError(f"Improper config format: {config}")
     known = dict(hosts.current().custom_objects())
     known.update(custom_objects or {})
     if class_name not in known and lower_name in OPTIMIZERS:

@@ -36,9 +36,10 @@ def _module(name: str) -> Any:
     except ImportError as error:
         if not RELEASE.needs_tf_keras or importlib.util.find_spec("tf_keras") is not None:
             raise
+        numbers = ".".join(tf.__version__.split(".")[:2])
         raise ImportError(
             f"keras_optimizers needs Keras 2, and TensorFlow {tf.__version__} comes with Keras 3. "
-            f"Install it beside: `pip install 'tf_keras=={'.'.join(tf.__version__.split('.')[:2])}.*'`."
+            f"Install Keras 2 beside it: `pip install 'tf_keras=={numbers}.*'`."
         ) from error
 
 
@@ -58,7 +59,7 @@ OptimizerV2: Any = _module(RELEASE.module("optimizer_v2")).OptimizerV2
 
 
 def optimizer_modules() -> List[Any]:
-    """All modules in which scripts, or the host itself, find the names of that host's optimizers."""
+    """All modules in which scripts, or the host itself, look up its optimizers."""
     found = [KERAS.optimizers, _module(RELEASE.module("lookup"))]
     for name in RELEASE.also_imported_as:
         try:

@@ -1,11 +1,16 @@
 """One graph, one session, one precision a test."""
 
+import importlib.util
 import os
 import warnings
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 # TensorFlow 1.15 imports with NumPy's FutureWarnings, which are not ours to mend.
 warnings.filterwarnings("ignore", category=FutureWarning)
+
+# TensorFlow 2.16 and later: `tf.keras` is Keras 2, where that is installed beside Keras 3.
+if importlib.util.find_spec("tf_keras") is not None:
+    os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 
 import hypothesis  # noqa: E402
 import pytest  # noqa: E402
@@ -19,6 +24,8 @@ except ImportError:  # the checkpoint part is tested without TensorFlow, too
 else:
     import tensorflow as tf
 
+    if not tf.__version__.startswith("1."):
+        tf.compat.v1.disable_v2_behavior()
     silence_deprecation_warnings()
 
 # The same examples every time; HYPOTHESIS_PROFILE=default looks for new ones.
