@@ -1,6 +1,7 @@
 """The `keras-optimizers` command."""
 
 import argparse
+import contextlib
 import importlib
 import os
 import runpy
@@ -10,6 +11,8 @@ from typing import Any, List, Optional
 import keras_optimizers
 from keras_optimizers.bench import arguments as bench_arguments
 from keras_optimizers.checkpoint import command as checkpoint_command
+from keras_optimizers.scripts import tensorflow_1
+from keras_optimizers.scripts.removed import RemovedError, place
 
 _BAD_USAGE = 2
 
@@ -153,9 +156,17 @@ def _run(options: argparse.Namespace) -> int:
     if not os.path.isfile(script):
         print(f"keras-optimizers: there is no script {script!r}", file=sys.stderr)
         return _BAD_USAGE
+    tensorflow_1.prepare()
     _quiet_tensorflow()
+    surroundings: Any = contextlib.ExitStack()
+    on = ""
     try:
-        host = importlib.import_module("keras") if options.host == "keras" else None
+        if tensorflow_1.is_installed():
+            host = importlib.import_module("keras") if options.host == "keras" else None
+        else:
+            host, version = None, sys.modules["tensorflow"].__version__
+            on = f", on TensorFlow {version} in graph mode"
+            surroundings = tensorflow_1.in_place_of_tensorflow(options.host == "keras")
         installation = keras_optimizers.install(host)
     except (ImportError, ValueError) as error:
         print(f"keras-optimizers: {error}", file=sys.stderr)
@@ -164,14 +175,19 @@ def _run(options: argparse.Namespace) -> int:
         return _BAD_USAGE
     if not options.quiet:
         version = keras_optimizers.__version__
-        line = f"keras-optimizers {version}: {script} gets the original optimizers"
+        line = f"keras-optimizers {version}: {script} gets the original optimizers{on}"
         print(line, file=sys.stderr, flush=True)  # before all that the script shows
     arguments, path = sys.argv, list(sys.path)
     sys.argv = [script] + options.arguments
     sys.path[0:1] = [os.path.dirname(os.path.abspath(script))]
     try:
-        with installation:
+        with installation, surroundings:
             runpy.run_path(script, run_name="__main__")
+    except RemovedError as error:
+        own = (sys.prefix, os.path.dirname(runpy.__file__), os.path.dirname(__file__))
+        where = place(sys.exc_info()[2], own)
+        print(f"keras-optimizers: {where}\n{error}", file=sys.stderr)
+        return 1
     finally:
         sys.argv, sys.path[:] = arguments, path
     return 0
