@@ -46,6 +46,10 @@ def _module(name: str) -> Any:
 RELEASE = _running_release()
 # The Keras whose old optimizers are the reference; `tf.keras` where that is not Keras 3.
 KERAS = tf.keras if RELEASE.keras is None else _module(RELEASE.keras)
+# The API module of some releases does not have it.
+KERAS_VERSION = (
+    getattr(KERAS, "__version__", None) or _module(RELEASE.source.split(".")[0]).__version__
+)
 _keras_backend = _module(RELEASE.module("backend"))
 _serialization = _module(RELEASE.module("serialization"))
 _deprecation = _module("tensorflow.python.util.deprecation")

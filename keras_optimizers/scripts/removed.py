@@ -38,9 +38,9 @@ REPLACEMENTS = {
     "tf.contrib.summary": "tf.summary",
     "tf.contrib.tensorboard": "tensorboard.plugins.projector (`pip install tensorboard`)",
     "tf.contrib.training.HParams": "a types.SimpleNamespace",
-    "tf.contrib": "TensorFlow 1.15: `ci/environment` and the README say how to get it",
+    "tf.contrib": "TensorFlow 1.15, on Python 3.7, which still has it",
     "tf.examples.tutorials.mnist": "tf.keras.datasets.mnist.load_data()",
-    "tf.examples": "TensorFlow 1.15",
+    "tf.examples": "TensorFlow 1.15, on Python 3.7, which still has it",
     "tf.estimator": "TensorFlow 2.15 (`pip install 'tensorflow==2.15.*'`), the last that has it",
     "tf.keras.estimator": "TensorFlow 2.15 (`pip install 'tensorflow==2.15.*'`), the last with it",
     "tf.keras.wrappers": "the package scikeras",
@@ -73,7 +73,7 @@ def remedy(name: str) -> str:
     """What to use in place of `name`, as a sentence."""
     fitting = [known for known in REPLACEMENTS if (name + ".").startswith(known + ".")]
     if not fitting:
-        return "It works with TensorFlow 1.15 (Python 3.7)."
+        return "If TensorFlow 1 has it, the script needs TensorFlow 1.15, on Python 3.7."
     return f"Use {REPLACEMENTS[max(fitting, key=len)]}."
 
 

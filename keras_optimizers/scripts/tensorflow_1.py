@@ -7,7 +7,10 @@ and put back at the end. TensorFlow's own files go on to see TensorFlow 2.
 import contextlib
 import importlib
 import importlib.util
+import linecache
+import os
 import pkgutil
+import re
 import sys
 from types import ModuleType
 from typing import Any, Dict, Iterator, List, Optional
@@ -20,36 +23,39 @@ _OF_TENSORFLOW_2 = frozenset(
 )
 # Modules of TensorFlow 1 that are gone as a whole.
 _GONE = ("contrib", "examples", "estimator")
-# Where Keras 2 had what `keras.api` names now: modules that scripts import from.
+# Modules of standalone Keras 2, by the public module that has their names now.
 _FORMER_MODULES = {
-    "engine": "keras",
-    "engine.topology": "layers",
-    "engine.training": "models",
-    "layers.advanced_activations": "layers",
-    "layers.convolutional": "layers",
-    "layers.core": "layers",
-    "layers.embeddings": "layers",
-    "layers.merge": "layers",
-    "layers.noise": "layers",
-    "layers.normalization": "layers",
-    "layers.pooling": "layers",
-    "layers.recurrent": "layers",
-    "layers.wrappers": "layers",
-    "legacy.interfaces": "utils",
-    "objectives": "losses",
-    "utils.data_utils": "utils",
-    "utils.generic_utils": "utils",
-    "utils.io_utils": "utils",
-    "utils.layer_utils": "utils",
-    "utils.np_utils": "utils",
-    "utils.vis_utils": "utils",
+    "layers": {
+        "layers": [
+            "advanced_activations",
+            "convolutional",
+            "core",
+            "embeddings",
+            "merge",
+            "noise",
+            "normalization",
+            "pooling",
+            "recurrent",
+            "wrappers",
+        ],
+        "engine": ["topology"],
+    },
+    "models": {"engine": ["training"]},
+    "utils": {
+        "utils": [
+            "data_utils",
+            "generic_utils",
+            "io_utils",
+            "layer_utils",
+            "np_utils",
+            "vis_utils",
+        ],
+    },
 }
 
 
 def prepare() -> None:
     """Before TensorFlow is imported: let `tf.keras` be Keras 2, where that is installed beside."""
-    import os
-
     if importlib.util.find_spec("tf_keras") is not None:
         os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 
@@ -115,7 +121,19 @@ class _GoneFinder:
         """Part of the import system's protocol; it finds nothing, or raises."""
         parts = name.split(".")
         if parts[0] == "tensorflow" and len(parts) > 1 and parts[1] in _GONE:
-            raise RemovedModuleError(".".join(["tf"] + parts[1:]), self._version)
+            raise RemovedModuleError(_imported_name() or f"tf.{parts[1]}", self._version)
+
+
+def _imported_name() -> Optional[str]:
+    """What the statement that runs imports, in full: the import system asks for parents first."""
+    frame: Any = sys._getframe(2)
+    while frame is not None and "importlib" in frame.f_code.co_filename:
+        frame = frame.f_back
+    if frame is None:
+        return None
+    line = linecache.getline(frame.f_code.co_filename, frame.f_lineno)
+    found = re.search(r"tensorflow\.([\w.]+)(?:\s+import\s+(\w+))?", line)
+    return found and ".".join(["tf"] + [part for part in found.groups() if part])
 
 
 @contextlib.contextmanager
@@ -127,7 +145,7 @@ def in_place_of_tensorflow(keras_too: bool = False) -> Iterator[None]:
     """
     real = importlib.import_module("tensorflow")
     first = importlib.import_module("tensorflow.compat.v1")
-    from keras_optimizers.tensorflow_private import KERAS, RELEASE
+    from keras_optimizers.tensorflow_private import KERAS, KERAS_VERSION, RELEASE
 
     first.disable_v2_behavior()
     with contextlib.suppress(ImportError):  # it looks for `tensorflow` while it runs
@@ -141,13 +159,7 @@ def in_place_of_tensorflow(keras_too: bool = False) -> Iterator[None]:
     source = importlib.import_module(RELEASE.source)
     put.update(_loaded_below(source, "tensorflow.python.keras"))
     if keras_too:
-        put.update(_modules_below(KERAS, "keras"))
-        installed = sys.modules.get("keras")
-        own = {"src": getattr(installed, "src", None)} if installed else {}
-        put["keras"] = _StandIn("keras", KERAS, installed or KERAS, real.__version__, own)
-        for former, today in _FORMER_MODULES.items():
-            target = KERAS if today == "keras" else getattr(KERAS, today)
-            put.setdefault(f"keras.{former}", target)
+        put.update(_standalone_keras(KERAS, KERAS_VERSION))
     finder: Any = _GoneFinder(real.__version__)
     python = importlib.import_module("tensorflow.python")
     before = {name: sys.modules.get(name) for name in put}
@@ -161,6 +173,24 @@ def in_place_of_tensorflow(keras_too: bool = False) -> Iterator[None]:
         sys.meta_path.remove(finder)
         _restore(before)
         vars(python)["keras"] = private_keras
+
+
+def _standalone_keras(keras: Any, version: str) -> Dict[str, Any]:
+    """The modules that scripts of standalone Keras 2 import, by name."""
+    put = _modules_below(keras, "keras")
+    installed = sys.modules.get("keras")
+    special: Dict[str, Any] = {"src": getattr(installed, "src", None)}
+    for today, former in _FORMER_MODULES.items():
+        module = getattr(keras, today)
+        for parent, children in former.items():
+            real = getattr(keras, parent, module)
+            if parent not in special:
+                special[parent] = _StandIn(f"keras.{parent}", real, real, version, {})
+            for child in children:
+                special[parent]._special[child] = put[f"keras.{parent}.{child}"] = module
+            put[f"keras.{parent}"] = special[parent]
+    put["keras"] = _StandIn("keras", keras, installed or keras, version, special)
+    return put
 
 
 def _modules_below(package: Any, name: str) -> Dict[str, Any]:
