@@ -1,4 +1,4 @@
-"""Train a small convolutional network on handwritten digits, stop, go on, compare optimizers.
+"""Train a small convolutional network on handwritten digits, resume it, compare optimizers.
 
 The data are scikit-learn's digits: 1,797 real images of 8 x 8 pixels, which come with the package.
 
@@ -66,7 +66,7 @@ def train(train_data, test_data, epochs, output):
     """Train with the usual callbacks; the accuracy of the best saved model on the test images."""
     best = os.path.join(output, "best.h5")
     model = compile_model(build_model(), tf.keras.optimizers.Adam(lr=2e-3, decay=1e-4))
-    np.random.seed(SEED)  # Keras shuffles with it
+    np.random.seed(SEED)  # Keras shuffles with this generator
     model.fit(
         train_data[0],
         train_data[1],
@@ -106,7 +106,7 @@ def fit_range(model, data, first, last):
 
 
 def resume(train_data, output, epochs=4):
-    """Train once without a stop and once with; whether both end with the same bits."""
+    """Train once uninterrupted and once resumed; whether both end with the same bits."""
     path = os.path.join(output, "stopped.h5")
     print("without a stop")
     model = compile_model(build_model(), tf.keras.optimizers.Adam(lr=2e-3, decay=1e-3))

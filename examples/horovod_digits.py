@@ -1,4 +1,4 @@
-"""Train on handwritten digits in several processes with Horovod, stop, go on, compare with one.
+"""Train on handwritten digits in several processes with Horovod, resume, compare with one process.
 
 The data are scikit-learn's digits: 1,797 real images of 8 x 8 pixels, which come with the package.
 
@@ -25,13 +25,13 @@ REQUIRED_ACCURACY = 0.9
 
 
 def say(text):
-    """Print once, not once a worker."""
+    """Print from rank 0 only."""
     if hvd.rank() == 0:
         print(text, flush=True)
 
 
 def load_data():
-    """Images of shape (n, 8, 8, 1) in [0, 1] and labels; the test's are one in five.
+    """Images of shape (n, 8, 8, 1) in [0, 1] and labels; one in five is for the test.
 
     The training images fill whole batches: every worker then has the same number in each, and
     the mean of the workers' gradients is the gradient of the whole batch.
@@ -115,7 +115,7 @@ def go_on(own, epochs, path):
     """Load rank 0's file in every worker, and train the other half."""
     tf.keras.backend.clear_session()
     hvd.allreduce(0.0, name="saved")  # nobody loads before rank 0 has saved
-    with keras_optimizers.install():  # so that the file's "Adam" is ours
+    with keras_optimizers.install():  # so the name "Adam" in the file gives our class
         model = hvd.load_model(path)
     fit(model, own, BATCH // hvd.size(), epochs // 2, epochs)
     return model
@@ -128,7 +128,7 @@ def main():
     )
     default = os.path.join("output", "horovod_digits")
     parser.add_argument("--output", default=default, help="folder for files (%(default)s)")
-    parser.add_argument("--epochs", type=int, default=8, help="(%(default)s)")
+    parser.add_argument("--epochs", type=int, default=8, help="how many (%(default)s)")
     options = parser.parse_args()
     hvd.init()
     if BATCH % hvd.size():
@@ -137,7 +137,7 @@ def main():
         os.makedirs(options.output)
     path = os.path.join(options.output, "stopped.h5")
     data, test_data = load_data()
-    # Images 0, 2, 4 ... for one of two workers: each batch of both is a batch of the whole.
+    # With two workers, one gets the images 0, 2, 4 ...: both batches together are one whole batch.
     own = tuple(part[hvd.rank() :: hvd.size()] for part in data)
 
     say("== %d workers, each with %d of %d images" % (hvd.size(), len(own[0]), len(data[0])))

@@ -2,8 +2,8 @@
 
     python examples/parameter_servers.py                   # asynchronous, Adam
     python examples/parameter_servers.py --synchronous     # SyncReplicasOptimizer, in TFOptimizer
-    python examples/parameter_servers.py --kill-a-worker   # the chief dies, and goes on
-    python examples/parameter_servers.py --kill-a-worker 1 # the other one does
+    python examples/parameter_servers.py --kill-a-worker   # the chief is killed and restarted
+    python examples/parameter_servers.py --kill-a-worker 1 # the other worker is
 
 On real machines each runs this script's `--job` and `--task` with the addresses of all.
 """
@@ -56,13 +56,13 @@ def build(options, cluster):
         updates = optimizer.get_updates(loss, tf.trainable_variables())
         with tf.control_dependencies(updates):
             step = global_step.read_value()  # the count after this worker's step
-        if options.synchronous:  # after get_updates: only then it is there
+        if options.synchronous:  # after get_updates, which makes it
             hooks.append(together.make_session_run_hook(options.task == 0))
     return inputs, labels, loss, accuracy, step, hooks
 
 
 def work(options, cluster, server):
-    """Train until all workers together have made the steps; the chief tells the result."""
+    """Train until all workers together have made the steps; the chief prints the result."""
     import numpy as np
     import tensorflow.compat.v1 as tf
     from sklearn.datasets import load_digits
@@ -72,7 +72,7 @@ def work(options, cluster, server):
     inputs, labels, loss, accuracy, step, hooks = build(options, cluster)
     chief = options.task == 0
     random = np.random.RandomState(options.task)
-    # A worker need not wait for, or hear of, another worker.
+    # A worker connects to the servers only, so it does not wait for other workers.
     own = ["/job:ps", "/job:worker/task:%d" % options.task]
     last, made = 0, 0
 
@@ -87,7 +87,7 @@ def work(options, cluster, server):
         save_checkpoint_steps=20,
         save_checkpoint_secs=None,
         hooks=hooks,
-        stop_grace_period_secs=2,  # SyncReplicasOptimizer's thread waits for gradients for ever
+        stop_grace_period_secs=2,  # SyncReplicasOptimizer's thread never stops by itself
         config=tf.ConfigProto(device_filters=own),
     ) as session:
         counter = tf.train.get_global_step()
@@ -107,7 +107,7 @@ def work(options, cluster, server):
 
 
 def take_part(options):
-    """Be one task of the cluster."""
+    """Run one task of the cluster."""
     import tensorflow.compat.v1 as tf
 
     from keras_optimizers.tensorflow_private import silence_deprecation_warnings
@@ -120,7 +120,7 @@ def take_part(options):
         server.join()
     work(options, cluster, server)
     sys.stdout.flush()
-    os._exit(0)  # TensorFlow's server has no other end
+    os._exit(0)  # TensorFlow's server cannot be stopped otherwise
 
 
 class Cluster:
@@ -147,7 +147,7 @@ class Cluster:
         for task in range(JOBS["ps"]):
             self.start("ps", task)
         self.start("worker", 0)
-        # The chief makes the variables. Workers that come too early look again after 30 seconds.
+        # The chief makes the variables. Workers that start earlier look again after 30 seconds.
         while (
             newest_checkpoint(self.options.folder) is None
             and self.processes["worker", 0].poll() is None
@@ -183,8 +183,8 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--steps", type=int, default=400, help="of all workers together")
-    parser.add_argument("--folder", help="for checkpoints; default: a new one")
+    parser.add_argument("--steps", type=int, default=400, help="of all workers (%(default)s)")
+    parser.add_argument("--folder", help="folder for checkpoints (a new one)")
     parser.add_argument("--pause", type=float, default=0.0, help="seconds between two steps")
     parser.add_argument("--synchronous", action="store_true")
     parser.add_argument(
@@ -194,16 +194,16 @@ def main():
         const=0,
         choices=range(JOBS["worker"]),
         metavar="TASK",
-        help="in the middle, and restart it; without TASK the chief, which is 0",
+        help="kill this worker in the middle and restart it; without TASK the chief, 0",
     )
-    parser.add_argument("--job", choices=sorted(JOBS), help="be one task (see --cluster)")
+    parser.add_argument("--job", choices=sorted(JOBS), help="run one task (see --cluster)")
     parser.add_argument("--task", type=int, default=0)
     parser.add_argument("--cluster", type=json.loads, help='{"ps": [ADDRESS...], "worker": [...]}')
     options = parser.parse_args()
     if options.job:
         return take_part(options)
     options.folder = options.folder or tempfile.mkdtemp()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that no task is left behind
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that all tasks end
     if options.kill_a_worker is not None:
         options.pause = options.pause or 0.02
     with Cluster(options) as cluster:

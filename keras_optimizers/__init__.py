@@ -10,24 +10,29 @@ works, and its commands start at once, without it.
 import importlib
 import sys
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, List
+from typing import TYPE_CHECKING, Any, Dict, List
 
-from keras_optimizers.tensorflow_releases import SUPPORTED
+from keras_optimizers.catalog import ALIASES as _ALIASES
+from keras_optimizers.catalog import OPTIMIZERS as _OPTIMIZERS
+from keras_optimizers.tensorflow_releases import SUPPORTED as _SUPPORTED
 
-if TYPE_CHECKING:
-    from keras_optimizers.adadelta import Adadelta
-    from keras_optimizers.adagrad import Adagrad
-    from keras_optimizers.adam import Adam
-    from keras_optimizers.adamax import Adamax
-    from keras_optimizers.base import Optimizer
-    from keras_optimizers.install import install, uninstall, use_host
-    from keras_optimizers.nadam import Nadam
-    from keras_optimizers.registry import deserialize, get, serialize
-    from keras_optimizers.rmsprop import RMSprop
-    from keras_optimizers.sgd import SGD
-    from keras_optimizers.tf_optimizer import TFOptimizer
+if TYPE_CHECKING:  # for type checkers and editors, which cannot follow `_Package`
+    from keras_optimizers.adadelta import Adadelta as Adadelta
+    from keras_optimizers.adagrad import Adagrad as Adagrad
+    from keras_optimizers.adam import Adam as Adam
+    from keras_optimizers.adamax import Adamax as Adamax
+    from keras_optimizers.base import Optimizer as Optimizer
+    from keras_optimizers.install import install as install
+    from keras_optimizers.install import uninstall as uninstall
+    from keras_optimizers.install import use_host as use_host
+    from keras_optimizers.nadam import Nadam as Nadam
+    from keras_optimizers.registry import deserialize as deserialize
+    from keras_optimizers.registry import get as get
+    from keras_optimizers.registry import serialize as serialize
+    from keras_optimizers.rmsprop import RMSprop as RMSprop
+    from keras_optimizers.sgd import SGD as SGD
+    from keras_optimizers.tf_optimizer import TFOptimizer as TFOptimizer
 
-    # The reference module's aliases.
     sgd = SGD
     rmsprop = RMSprop
     adagrad = Adagrad
@@ -38,64 +43,26 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "SGD",
-    "Adadelta",
-    "Adagrad",
-    "Adam",
-    "Adamax",
-    "Nadam",
-    "Optimizer",
-    "RMSprop",
-    "TFOptimizer",
-    "adadelta",
-    "adagrad",
-    "adam",
-    "adamax",
-    "deserialize",
-    "get",
-    "install",
-    "nadam",
-    "rmsprop",
-    "serialize",
-    "sgd",
-    "uninstall",
-    "use_host",
-]
+# Which module defines a name.
+_MODULES: Dict[str, str] = dict(
+    _OPTIMIZERS,
+    Optimizer="base",
+    TFOptimizer="tf_optimizer",
+    deserialize="registry",
+    get="registry",
+    serialize="registry",
+    install="install",
+    uninstall="install",
+    use_host="install",
+)
 
-# Which module defines a name. The aliases are named as the modules are.
-_MODULES = {
-    "SGD": "sgd",
-    "RMSprop": "rmsprop",
-    "Adagrad": "adagrad",
-    "Adadelta": "adadelta",
-    "Adam": "adam",
-    "Adamax": "adamax",
-    "Nadam": "nadam",
-    "Optimizer": "base",
-    "TFOptimizer": "tf_optimizer",
-    "deserialize": "registry",
-    "get": "registry",
-    "serialize": "registry",
-    "install": "install",
-    "uninstall": "install",
-    "use_host": "install",
-}
-_ALIASES = {
-    "sgd": "SGD",
-    "rmsprop": "RMSprop",
-    "adagrad": "Adagrad",
-    "adadelta": "Adadelta",
-    "adam": "Adam",
-    "adamax": "Adamax",
-    "nadam": "Nadam",
-}
+__all__ = sorted([*_MODULES, *_ALIASES])
 
 
 class _Package(ModuleType):
     """A module that imports its names when they are asked for.
 
-    A `__getattr__` in the module would do, but Python 3.6 does not know it.
+    A function `__getattr__` in the module would do the same, but Python 3.6 does not call it.
     """
 
     def __getattr__(self, name: str) -> Any:
@@ -130,7 +97,7 @@ def _require_tensorflow(name: str) -> None:
         importlib.import_module("tensorflow")
     except ImportError as error:
         raise ImportError(
-            f"keras_optimizers.{name} needs {SUPPORTED} (this is Python {sys.version_info[0]}."
+            f"keras_optimizers.{name} needs {_SUPPORTED} (this is Python {sys.version_info[0]}."
             f"{sys.version_info[1]}): {error}. Install it: `{_installation()}`. {without}"
         ) from error
     try:

@@ -1,19 +1,19 @@
 """Adam and AMSGrad."""
 
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple  # noqa: F401 (type comments)
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
 from keras_optimizers.base import Optimizer
-from keras_optimizers.expressions import maximum, sqrt, square
-from keras_optimizers.lowering.kernels import FusedStep
-from keras_optimizers.scalars import Step
+from keras_optimizers.expressions import Coefficients, NewValues, Slots, maximum, sqrt, square
+from keras_optimizers.lowering.fused import FusedKernels
+from keras_optimizers.scalars import StepScalars
 from keras_optimizers.tensorflow_types import Tensor
 
 
 class Adam(Optimizer):
-    """Adam: steps by the first moment of the gradient over the root of the second.
+    """Adam: each step is the first moment of the gradient over the root of the second moment.
 
     Arguments:
         lr: float >= 0. Learning rate.
@@ -25,13 +25,25 @@ class Adam(Optimizer):
         amsgrad: bool. Divide by the largest second moment seen so far (AMSGrad).
         **kwargs: `clipnorm`, `clipvalue`, `global_clipnorm`; see `Optimizer`.
 
-    Weights: `iterations` (int64 scalar), then the first moments, then the second moments, then
-    the largest second moments (each a parameter; without `amsgrad` unused zeros of shape (1,),
-    which `fused=True` leaves out).
+    Weights: `iterations` (int64 scalar), the first moments of all parameters, their second
+    moments, and their largest second moments. Without `amsgrad` the last are unused zeros of shape
+    (1,), which `fused=True` leaves out.
 
     References: Kingma and Ba 2014, "Adam: A Method for Stochastic Optimization"; Reddi, Kale and
     Kumar 2018, "On the Convergence of Adam and Beyond"; `Adam` of
     tensorflow/python/keras/optimizers.py, r1.10.
+
+    Examples:
+        >>> import tensorflow.compat.v1 as tf
+        >>> from keras_optimizers import Adam
+        >>> weight = tf.get_variable("weight", initializer=1.0, use_resource=True)
+        >>> optimizer = Adam(lr=0.001, amsgrad=True)
+        >>> step = tf.group(*optimizer.get_updates(weight * weight, [weight]))
+        >>> with tf.Session() as session:
+        ...     session.run(tf.global_variables_initializer())
+        ...     session.run(step)
+        ...     print("%.4f" % session.run(weight))
+        0.9990
     """
 
     slot_roles = (
@@ -49,17 +61,17 @@ class Adam(Optimizer):
         self._create_scalars(iterations=0, lr=lr, beta_1=beta_1, beta_2=beta_2, decay=decay)
         self.initial_decay = decay
         self.amsgrad = amsgrad
-        if self.fused and not amsgrad:  # nothing reads the stand-ins of the third group
+        if self.fused and not amsgrad:  # nothing reads the third group
             self.slot_roles = ("first_moment", "second_moment")
 
-    def step_coefficients(self, step: Step) -> Dict[str, Tensor]:
+    def step_coefficients(self, scalars: StepScalars) -> Dict[str, Tensor]:
         """The learning rate with both bias corrections, and the shares of the moments."""
-        beta_1, beta_2 = step["beta_1"], step["beta_2"]
-        bias_correction = tf.sqrt(1.0 - tf.pow(beta_2, step.number)) / (
-            1.0 - tf.pow(beta_1, step.number)
+        beta_1, beta_2 = scalars["beta_1"], scalars["beta_2"]
+        bias_correction = tf.sqrt(1.0 - tf.pow(beta_2, scalars.number)) / (
+            1.0 - tf.pow(beta_1, scalars.number)
         )
         return {
-            "learning_rate": step.learning_rate * bias_correction,
+            "learning_rate": scalars.learning_rate * bias_correction,
             "beta_1": beta_1,
             "one_minus_beta_1": 1.0 - beta_1,
             "beta_2": beta_2,
@@ -67,8 +79,8 @@ class Adam(Optimizer):
         }
 
     def update_rule(
-        self, parameter: Tensor, gradient: Tensor, slots: Any, coefficients: Any
-    ) -> Tuple[Tensor, Dict[str, Tensor]]:
+        self, parameter: Tensor, gradient: Tensor, slots: Slots, coefficients: Coefficients
+    ) -> NewValues:
         """Both moments first; the first over the root of the second moves the parameter."""
         c = coefficients
         first_moment = c.beta_1 * slots.first_moment + c.one_minus_beta_1 * gradient
@@ -81,20 +93,22 @@ class Adam(Optimizer):
         step = c.learning_rate * first_moment / (sqrt(divisor) + self.epsilon)
         return parameter - step, new_slots
 
-    def fused_rule(self, step: FusedStep, slots: Any, coefficients: Any) -> Optional[List[Any]]:
-        """One kernel for all."""
-        if step.is_sparse:
+    def fused_rule(
+        self, kernels: FusedKernels, slots: Slots, coefficients: Coefficients
+    ) -> Optional[List[tf.Operation]]:
+        """One kernel for the parameter and its slots."""
+        if kernels.is_sparse:
             return None
         c = coefficients
         first, second = slots.first_moment, slots.second_moment
         rate, epsilon = c.learning_rate, self.epsilon
         if self.amsgrad:
             largest = slots.largest_second_moment
-            return [step.amsgrad(first, second, largest, rate, c.beta_1, c.beta_2, epsilon)]
-        return [step.adam(first, second, rate, c.beta_1, c.beta_2, epsilon)]
+            return [kernels.amsgrad(first, second, largest, rate, c.beta_1, c.beta_2, epsilon)]
+        return [kernels.adam(first, second, rate, c.beta_1, c.beta_2, epsilon)]
 
     def slot_shape(self, role: str, parameter_shape: List[int]) -> List[int]:
-        """As the parameter, but for the stand-in of the third slot without AMSGrad."""
+        """The parameter's shape; [1] for the third slot, which is unused without AMSGrad."""
         if role == "largest_second_moment" and not self.amsgrad:
             return [1]
         return parameter_shape
@@ -111,8 +125,8 @@ class Adam(Optimizer):
         if groups == 3 and len(weights) == 1 + 2 * parameters:
             return weights + [np.zeros([1])] * parameters
         if groups == 2 and len(weights) == 1 + 3 * parameters:
-            stand_ins = weights[1 + 2 * parameters :]
-            if all(np.shape(stand_in) == (1,) for stand_in in stand_ins):
+            unused = weights[1 + 2 * parameters :]
+            if all(np.shape(weight) == (1,) for weight in unused):
                 return weights[: 1 + 2 * parameters]
         return weights
 

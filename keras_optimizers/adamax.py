@@ -1,13 +1,13 @@
 """Adamax."""
 
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional  # noqa: F401 (type comments)
 
 import tensorflow.compat.v1 as tf
 
 from keras_optimizers.base import Optimizer
-from keras_optimizers.expressions import absolute, maximum
-from keras_optimizers.lowering.kernels import FusedStep
-from keras_optimizers.scalars import Step
+from keras_optimizers.expressions import Coefficients, NewValues, Slots, absolute, maximum
+from keras_optimizers.lowering.fused import FusedKernels
+from keras_optimizers.scalars import StepScalars
 from keras_optimizers.tensorflow_types import Tensor
 
 
@@ -26,6 +26,18 @@ class Adamax(Optimizer):
 
     References: Kingma and Ba 2014, "Adam: A Method for Stochastic Optimization", section 7;
     `Adamax` of tensorflow/python/keras/optimizers.py, r1.10.
+
+    Examples:
+        >>> import tensorflow.compat.v1 as tf
+        >>> from keras_optimizers import Adamax
+        >>> weight = tf.get_variable("weight", initializer=1.0, use_resource=True)
+        >>> optimizer = Adamax(lr=0.002)
+        >>> step = tf.group(*optimizer.get_updates(weight * weight, [weight]))
+        >>> with tf.Session() as session:
+        ...     session.run(tf.global_variables_initializer())
+        ...     session.run(step)
+        ...     print("%.4f" % session.run(weight))
+        0.9980
     """
 
     slot_roles = ("first_moment", "infinity_norm")
@@ -37,33 +49,35 @@ class Adamax(Optimizer):
         self._create_scalars(iterations=0, lr=lr, beta_1=beta_1, beta_2=beta_2, decay=decay)
         self.initial_decay = decay
 
-    def step_coefficients(self, step: Step) -> Dict[str, Tensor]:
+    def step_coefficients(self, scalars: StepScalars) -> Dict[str, Tensor]:
         """The learning rate with the bias correction, and the shares of the slots."""
-        beta_1 = step["beta_1"]
+        beta_1 = scalars["beta_1"]
         return {
-            "learning_rate": step.learning_rate / (1.0 - tf.pow(beta_1, step.number)),
+            "learning_rate": scalars.learning_rate / (1.0 - tf.pow(beta_1, scalars.number)),
             "beta_1": beta_1,
             "one_minus_beta_1": 1.0 - beta_1,
-            "beta_2": step["beta_2"],
+            "beta_2": scalars["beta_2"],
         }
 
     def update_rule(
-        self, parameter: Tensor, gradient: Tensor, slots: Any, coefficients: Any
-    ) -> Tuple[Tensor, Dict[str, Tensor]]:
-        """The moment and the norm first; the one over the other moves the parameter."""
+        self, parameter: Tensor, gradient: Tensor, slots: Slots, coefficients: Coefficients
+    ) -> NewValues:
+        """The moment and the norm first; the moment over the norm moves the parameter."""
         c = coefficients
         first_moment = c.beta_1 * slots.first_moment + c.one_minus_beta_1 * gradient
         infinity_norm = maximum(c.beta_2 * slots.infinity_norm, absolute(gradient))
         parameter = parameter - c.learning_rate * first_moment / (infinity_norm + self.epsilon)
         return parameter, {"first_moment": first_moment, "infinity_norm": infinity_norm}
 
-    def fused_rule(self, step: FusedStep, slots: Any, coefficients: Any) -> Optional[List[Any]]:
-        """One kernel for all three."""
-        if step.is_sparse:
+    def fused_rule(
+        self, kernels: FusedKernels, slots: Slots, coefficients: Coefficients
+    ) -> Optional[List[tf.Operation]]:
+        """One kernel for the parameter and both slots."""
+        if kernels.is_sparse:
             return None
         c = coefficients
         return [
-            step.adamax(
+            kernels.adamax(
                 slots.first_moment,
                 slots.infinity_norm,
                 c.learning_rate,

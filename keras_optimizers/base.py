@@ -1,22 +1,24 @@
 """The abstract optimizer: all that the optimizers have in common."""
 
-from types import SimpleNamespace
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple  # noqa: F401 (type comments)
 
 import numpy as np  # noqa: F401 (type comments)
 import tensorflow.compat.v1 as tf
 
-from keras_optimizers import checks, gradients, horovod, hosts
-from keras_optimizers.checks import require_graph_mode
-from keras_optimizers.coefficients import Transport
-from keras_optimizers.lowering import kernels
-from keras_optimizers.lowering.build import BuildUpdates
+from keras_optimizers import checks, gradients, hosts
+from keras_optimizers.coefficients import CoefficientsByTask, StepCoefficients
+from keras_optimizers.expressions import Coefficients, NewValues, Slots
+from keras_optimizers.horovod_aggregation import when_gradients_are_complete
+from keras_optimizers.lowering.assignments import Assignment, assign_all, count
+from keras_optimizers.lowering.build import build_updates
+from keras_optimizers.lowering.fused import FusedKernels
+from keras_optimizers.parameters import TrainedParameter
 from keras_optimizers.placement import on_the_task_of, task_of
-from keras_optimizers.scalars import Step
+from keras_optimizers.scalars import ScalarReads, StepScalars
 from keras_optimizers.tensorflow_private import HostOptimizer
 from keras_optimizers.tensorflow_types import Tensor, Variable
-from keras_optimizers.variables import is_variable, new_variable, static_shape, zeros_beside
-from keras_optimizers.weights import check_weights
+from keras_optimizers.variables import is_variable, new_variable, zeros_beside
+from keras_optimizers.weights import check_weights, in_layout_of
 
 # Public signatures carry their types in comments: `inspect.signature` must equal the reference's.
 
@@ -51,24 +53,47 @@ class Optimizer(HostOptimizer):
         RuntimeError: Under eager execution.
 
     Reference: `Optimizer` of tensorflow/python/keras/optimizers.py, r1.10.
+
+    Examples:
+        >>> import tensorflow.compat.v1 as tf
+        >>> from keras_optimizers import Optimizer
+        >>> # Moves every element by `lr`, against the sign of its gradient.
+        >>> class SignDescent(Optimizer):
+        ...     def __init__(self, lr=0.25, **kwargs):
+        ...         super().__init__(**kwargs)
+        ...         self._create_scalars(iterations=0, lr=lr)
+        ...
+        ...     def step_coefficients(self, scalars):
+        ...         return {"lr": scalars["lr"]}
+        ...
+        ...     def update_rule(self, parameter, gradient, slots, coefficients):
+        ...         return parameter - coefficients.lr * tf.sign(gradient), {}
+        >>> weight = tf.get_variable("weight", initializer=[1.0, -1.0], use_resource=True)
+        >>> optimizer = SignDescent(clipnorm=1.0)
+        >>> step = tf.group(*optimizer.get_updates(tf.reduce_sum(weight * weight), [weight]))
+        >>> with tf.Session() as session:
+        ...     session.run(tf.global_variables_initializer())
+        ...     session.run(step)
+        ...     print(session.run(weight))
+        [ 0.75 -0.75]
     """
 
-    # Names of the per-parameter state, in the order of `weights`.
+    # The roles of each parameter's slots, in the order of `weights`.
     slot_roles = ()  # type: Tuple[str, ...]
     # Names of the scalars that `weights` begins with.
     weight_scalars = ("iterations",)  # type: Tuple[str, ...]
-    # The Keras for which it was made, and values that were given by its names of arguments.
+    # The Keras for which it was made, and the arguments that were given by that Keras's names.
     _host = hosts.TF_KERAS
     _renamed = {}  # type: Dict[str, Any]
 
     def __init__(self, **kwargs):
         # type: (**Any) -> None
-        require_graph_mode()
+        checks.require_graph_mode()
         self._host = hosts.current()
         if self._host.counts_first and "iterations" not in self.weight_scalars:
             self.weight_scalars = ("iterations",) + self.weight_scalars
         self._renamed = {
-            name: kwargs.pop(own) for name, own in self._host.renamed.items() if own in kwargs
+            name: kwargs.pop(its) for name, its in self._host.renamed.items() if its in kwargs
         }
         self.fused = checks.check_fused(kwargs.pop("fused", False))
         # Attributes only when set: hosts ask `hasattr(optimizer, "clipnorm")`.
@@ -80,43 +105,49 @@ class Optimizer(HostOptimizer):
         # Name, shape and dtype's name of the trained parameters, in the order of the slots.
         self.trained = []  # type: List[Tuple[str, Tuple[int, ...], str]]
 
-    # What makes an optimizer: its own file overrides these.
+    # What makes an optimizer: each optimizer's file overrides some of these.
 
-    def step_coefficients(self, step: Step) -> Dict[str, Tensor]:
+    def step_coefficients(self, scalars: StepScalars) -> Dict[str, Tensor]:
         """The scalars that `update_rule` needs, computed once a step for all parameters.
 
-        Ops among them are checks: nothing is written before they have passed.
+        Arguments:
+            scalars: the hyperparameters, the number of the step and the learning rate.
+
+        Returns:
+            Tensors without dimensions, or plain numbers, by name. An op among them is a check:
+            nothing is written before it has passed.
         """
         raise NotImplementedError
 
     def update_rule(
-        self, parameter: Tensor, gradient: Tensor, slots: Any, coefficients: Any
-    ) -> Tuple[Tensor, Dict[str, Tensor]]:
+        self, parameter: Tensor, gradient: Tensor, slots: Slots, coefficients: Coefficients
+    ) -> NewValues:
         """The new value of one parameter and of those of its slots that change.
 
         Arguments:
-            parameter, gradient: tensors of one shape and dtype.
+            parameter, gradient: formulas (see `expressions`) that stand for tensors of one shape
+                and dtype. They become tensors where they are passed to an op of TensorFlow.
             slots: the slots' values as attributes, by role.
             coefficients: `step_coefficients` as attributes, in the dtype of `parameter`.
         """
         raise NotImplementedError
 
     def fused_rule(
-        self, step: kernels.FusedStep, slots: Any, coefficients: Any
+        self, kernels: FusedKernels, slots: Slots, coefficients: Coefficients
     ) -> Optional[List[tf.Operation]]:
-        """The ops that make the step of `update_rule` by fused kernels, for `fused=True`.
+        """The ops that do what `update_rule` says by fused kernels, for `fused=True`.
 
         Arguments:
-            step: the kernels, for one parameter and its gradient.
+            kernels: the kernels, for one parameter and its gradient.
             slots: the slots' variables as attributes, by role.
             coefficients: `step_coefficients` as attributes, in the parameter's dtype.
 
         Returns:
-            Ops in their order; None where there are none, and `update_rule` is followed.
+            The ops; None where there are none, and `update_rule` is followed.
         """
         return None
 
-    def scalar_updates(self, coefficients: Any) -> Dict[str, Tensor]:
+    def scalar_updates(self, coefficients: Coefficients) -> Dict[str, Tensor]:
         """New values of the optimizer's own scalars (other than `iterations`), by name."""
         return {}
 
@@ -125,7 +156,7 @@ class Optimizer(HostOptimizer):
         return parameter_shape
 
     def complete_weights(self, weights: List[Any]) -> List[Any]:
-        """`weights` of an older layout in today's; any other list unchanged."""
+        """`weights` of an older layout in the layout of today; any other list unchanged."""
         return weights
 
     # Building a step.
@@ -139,12 +170,13 @@ class Optimizer(HostOptimizer):
             params: variables, of float16, float32 or float64.
 
         Returns:
-            One gradient a parameter, of its dtype: a tensor or, for lookups, `IndexedSlices`.
+            One gradient for each parameter, of its dtype: a tensor, or `IndexedSlices` from a
+            lookup.
 
         Raises:
             ValueError: If a parameter has no gradient (the text names it).
         """
-        single = is_variable(params)  # as the callback TensorBoard passes it
+        single = is_variable(params)  # the callback TensorBoard passes one variable
         found = gradients.gradients_of(loss, [params] if single else list(params))
         return gradients.clip(found, self._host.clipping(self._clipping()))
 
@@ -152,38 +184,6 @@ class Optimizer(HostOptimizer):
         """The clipping options that are set; callers may have set them as attributes."""
         options = {name: getattr(self, name, None) for name in gradients.CLIPPING}
         return {name: value for name, value in options.items() if value is not None}
-
-    @property
-    def lr(self):
-        # type: () -> Any
-        """The learning rate: a variable. Missing where an optimizer has none."""
-        # A property, because Keras 2.3's base class has one, which cannot be set.
-        if "lr" not in self.__dict__:
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute 'lr'")
-        return self.__dict__["lr"]
-
-    @lr.setter
-    def lr(self, value):
-        # type: (Any) -> None
-        """Replaces the variable; what a graph already computes keeps the one before."""
-        self.__dict__["lr"] = value
-
-    @property
-    def learning_rate(self):
-        # type: () -> Any
-        """Keras 2.3's name of `lr`."""
-        return self.lr
-
-    @learning_rate.setter
-    def learning_rate(self, value):
-        # type: (Any) -> None
-        """As `lr`."""
-        self.lr = value
-
-    def __repr__(self) -> str:
-        # `compile` of another Keras shows it when it refuses the optimizer.
-        made_for = f"{type(self).__name__} of keras_optimizers, made for {self._host.name}"
-        return f"<{made_for}; for another Keras: keras_optimizers.use_host(keras)>"
 
     def get_updates(self, loss, params):
         # type: (Tensor, Sequence[Variable]) -> List[Any]
@@ -203,104 +203,70 @@ class Optimizer(HostOptimizer):
                 has been changed then.
             RuntimeError: Under eager execution.
         """
-        if not self._has_update_rule():
+        if type(self).update_rule is Optimizer.update_rule:
             raise NotImplementedError(
                 f"{type(self).__name__} has no update rule. Use one of the optimizers, or override "
                 "`get_updates` (or `slot_roles`, `step_coefficients` and `update_rule`)."
             )
-        require_graph_mode()
-        params = gradients.check_parameters(params)
-        self._host.check_parameters(params)
+        checks.require_graph_mode()
+        variables = checks.check_parameters(params)
+        self._host.check_parameters(variables)
         scalars = [value for value in vars(self).values() if is_variable(value)]
-        checks.check_graph(loss, params, scalars)
-        shapes = [static_shape(parameter) for parameter in params]
-        found = [
-            gradient if _stays_sparse(gradient, parameter) else kernels.dense(gradient, parameter)
-            for gradient, parameter in zip(self.get_gradients(loss, params), params)
-        ]
-        step = Step(self, tf.as_dtype(self._host.floatx()))
+        checks.check_graph(loss, variables, scalars)
+        checks.check_shapes(variables)
+        found = self.get_gradients(loss, variables)
+        parameters = [TrainedParameter(v, gradient) for v, gradient in zip(variables, found)]
+        reads = ScalarReads(self, tf.as_dtype(self._host.floatx()))
         with on_the_task_of(self._home()):
-            coefficients = self._coefficients_by_dtype(step, params)
-        weights, slots = self._create_slots(params, shapes)
+            coefficients = StepCoefficients(
+                self.step_coefficients, reads, [parameter.dtype for parameter in parameters]
+            )
+        weights = self._create_slots(parameters)
         # Nothing is written before the loss and all gradients have read what they need.
-        passed = [value for own in coefficients.values() for value in _operations(own)]
-        with tf.control_dependencies(_tensors([loss, found]) + passed):
+        gradient_tensors = _tensors([loss, [parameter.gradient for parameter in parameters]])
+        with tf.control_dependencies(gradient_tensors + coefficients.checks):
             everything_read = tf.group(name="everything_read")
 
         def write():
-            # type: () -> List[Any]
-            transport = Transport(coefficients, self._home())
-            build = BuildUpdates(self, params, found, slots, transport)
-            writes, to_assign = build.writes, build.to_assign
-            with tf.control_dependencies(writes if to_assign else []):
-                scalars = self._write_scalars(step, coefficients)
-                return scalars + kernels.assign_all(to_assign) + writes
+            # type: () -> List[tf.Operation]
+            by_task = CoefficientsByTask(coefficients, self._home())
+            ops, assignments = build_updates(self, parameters, by_task)
+            with tf.control_dependencies(ops if assignments else []):
+                return self._write_scalars(reads, coefficients) + assign_all(assignments) + ops
 
         with tf.control_dependencies([everything_read]):
-            updates = horovod.when_complete(self, write)
+            updates = when_gradients_are_complete(self, write)
         self.weights, self.updates = weights, updates
-        self.trained = [
-            (parameter.op.name, tuple(shape), parameter.dtype.base_dtype.name)
-            for parameter, shape in zip(params, shapes)
-        ]
+        self.trained = [parameter.signature for parameter in parameters]
         return list(updates)
-
-    def _has_update_rule(self) -> bool:
-        return type(self).update_rule is not Optimizer.update_rule
 
     def _home(self) -> Variable:
         """The scalar beside which the coefficients of a step are computed."""
         # Not `iterations`, which may be a global step on another server than the hyperparameters.
-        own = self.__dict__.get("lr")
-        return self.iterations if task_of(own) is None else own
+        rate = self.__dict__.get("lr")
+        return self.iterations if task_of(rate) is None else rate
 
-    def _coefficients_by_dtype(
-        self, step: Step, params: Sequence[Variable]
-    ) -> Dict[tf.DType, SimpleNamespace]:
-        """`step_coefficients` in the dtype of each parameter.
-
-        They are computed in that dtype or the hyperparameters', whichever is wider: a float16
-        parameter gets the float32 value, rounded once.
-        """
-        result = {}
-        own = [step.dtype]  # the optimizer's own scalars need theirs even without parameters
-        for dtype in own + [parameter.dtype.base_dtype for parameter in params]:
-            if dtype not in result:
-                wider = dtype if dtype.size > step.dtype.size else step.dtype
-                values = self.step_coefficients(step.in_dtype(wider))
-                result[dtype] = SimpleNamespace(
-                    **{name: _cast(value, dtype) for name, value in values.items()}
-                )
-        return result
-
-    def _create_slots(
-        self, params: Sequence[Variable], shapes: Sequence[List[int]]
-    ) -> Tuple[List[Variable], List[Dict[str, Variable]]]:
-        """New `weights`, and the slots among them: a dict by role for each parameter."""
-        # Role by role, as in `weights`: the variables' names count up in this order.
-        by_role = {
-            role: [
-                self._slot(role, parameter, shape, index)
-                for index, (parameter, shape) in enumerate(zip(params, shapes))
-            ]
-            for role in self.slot_roles
-        }
+    def _create_slots(self, parameters: Sequence[TrainedParameter]) -> List[Variable]:
+        """Make the slots of each parameter; returns the new `weights`."""
         weights = [getattr(self, name) for name in self.weight_scalars]
-        for created in by_role.values():
-            weights += created
-        slots = [
-            {role: created[index] for role, created in by_role.items()}
-            for index in range(len(params))
-        ]
-        return weights, slots
+        # Role by role, as in `weights`: the numbers in the variables' names follow this order.
+        for role in self.slot_roles:
+            for index, parameter in enumerate(parameters):
+                parameter.slots[role] = self._slot(role, parameter.variable, index)
+                weights.append(parameter.slots[role])
+        return weights
 
-    def _slot(self, role: str, parameter: Variable, shape: List[int], index: int) -> Variable:
+    def _slot(self, role: str, variable: Variable, index: int) -> Variable:
         """A new slot, unless `_create_all_weights` has made it."""
-        made = self._made_early.pop((role, id(parameter)), None)
+        made = self._made_early.pop((role, id(variable)), None)
         if made is not None:
             return made
-        shape, dtype = self.slot_shape(role, shape), parameter.dtype.base_dtype
-        return zeros_beside(parameter, shape, dtype, self._host.slot_name(role, index))
+        return zeros_beside(
+            variable,
+            self.slot_shape(role, variable.shape.as_list()),
+            variable.dtype.base_dtype,
+            self._host.slot_name(role, index),
+        )
 
     def _create_all_weights(self, params: Sequence[Variable]) -> None:
         """Make the slots that the next `get_updates` uses, and set `weights`.
@@ -312,35 +278,33 @@ class Optimizer(HostOptimizer):
         Raises:
             NotImplementedError: If the class makes its slots in a `get_updates` of its own.
         """
-        if not self._has_update_rule():
+        if type(self).update_rule is Optimizer.update_rule:
             raise NotImplementedError
-        params = gradients.check_parameters(params)
-        shapes = [static_shape(parameter) for parameter in params]
+        variables = checks.check_parameters(params)
+        checks.check_shapes(variables)
         # The scope in which the host builds updates; entered so, the name stays free for the host.
         scope = tf.get_default_graph().unique_name("training", mark_as_used=False)
+        made = {}
         with tf.name_scope(scope + "/"):
-            self.weights, slots = self._create_slots(params, shapes)
-        self._made_early = {
-            (role, id(parameter)): variable
-            for parameter, by_role in zip(params, slots)
-            for role, variable in by_role.items()
-        }
+            for role in self.slot_roles:
+                for index, variable in enumerate(variables):
+                    made[role, id(variable)] = self._slot(role, variable, index)
+        self.weights = [getattr(self, name) for name in self.weight_scalars] + list(made.values())
+        self._made_early = made
 
     def _write_scalars(
-        self, step: Step, coefficients: Dict[tf.DType, SimpleNamespace]
+        self, reads: ScalarReads, coefficients: StepCoefficients
     ) -> List[tf.Operation]:
-        """Writes of `iterations` and the optimizer's own scalars, after all who read them."""
+        """Writes of `iterations` and the optimizer's other scalars, after everything they feed."""
         home = self._home()
         with on_the_task_of(home):
-            new_values = self.scalar_updates(coefficients[step.dtype])
-            readers = step.values
-            for computed in coefficients.values():
-                readers += [value for value in vars(computed).values() if tf.is_tensor(value)]
+            new_values = self.scalar_updates(coefficients.by_dtype[reads.dtype])
+            readers = reads.all_computed + coefficients.tensors
             if task_of(home) != task_of(self.iterations):
                 readers = [tf.group(*readers)]  # one message, not one from each reader
         with tf.control_dependencies(readers), on_the_task_of(home):
-            return [kernels.count(self.iterations)] + kernels.assign_all(
-                [(getattr(self, name), value) for name, value in new_values.items()]
+            return [count(self.iterations)] + assign_all(
+                [Assignment(getattr(self, name), value) for name, value in new_values.items()]
             )
 
     # State.
@@ -363,13 +327,7 @@ class Optimizer(HostOptimizer):
             ValueError: If the number, a shape or a dtype does not fit. Nothing is written then.
         """
         len(weights)  # what has no length fails as it does in the reference
-        variables, values = list(self.weights), self.complete_weights(list(weights))
-        iterations = getattr(self, "iterations", None)
-        left_out = is_variable(iterations) and not any(v is iterations for v in variables)
-        if left_out and variables and len(values) == len(variables) + 1:  # as in Keras 2.3
-            variables.insert(0, iterations)
-        if self._host.counts_first and variables and len(values) == len(variables) - 1:
-            values.insert(0, 0)  # of Keras 2.2, where this class left it out
+        variables, values = in_layout_of(self, self._host, self.complete_weights(list(weights)))
         self._host.set_values(variables, check_weights(variables, values))
 
     # Configuration.
@@ -388,8 +346,44 @@ class Optimizer(HostOptimizer):
         """A new optimizer with the arguments `config`, as `get_config` returns them."""
         return cls(**config)
 
+    # The learning rate by its names, and the optimizer in messages.
+
+    @property
+    def lr(self):
+        # type: () -> Any
+        """The learning rate: a variable. Missing where an optimizer has none."""
+        # A property, because Keras 2.3's base class has one, which cannot be set.
+        if "lr" not in self.__dict__:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute 'lr'")
+        return self.__dict__["lr"]
+
+    @lr.setter
+    def lr(self, value):
+        # type: (Any) -> None
+        """Replace the variable. Updates that have been built keep the variable before."""
+        self.__dict__["lr"] = value
+
+    @property
+    def learning_rate(self):
+        # type: () -> Any
+        """Keras 2.3's name of `lr`."""
+        return self.lr
+
+    @learning_rate.setter
+    def learning_rate(self, value):
+        # type: (Any) -> None
+        """As `lr`."""
+        self.lr = value
+
+    def __repr__(self) -> str:
+        # `compile` of another Keras shows it when it refuses the optimizer.
+        made_for = f"{type(self).__name__} of keras_optimizers, made for {self._host.name}"
+        return f"<{made_for}; for another Keras: keras_optimizers.use_host(keras)>"
+
+    # For the constructors and `get_config` of the optimizers.
+
     def _set_constants(self, **values: Any) -> None:
-        """Set attributes that the graph holds as constants; an epsilon of None is Keras's own.
+        """Set attributes that the graph holds as constants; an epsilon of None is the host's.
 
         Raises:
             TypeError, ValueError: If a value is no number. Nothing has been set then.
@@ -413,10 +407,10 @@ class Optimizer(HostOptimizer):
             created = None  # type: Any
             for name, value in initial_values.items():
                 dtype = tf.int64 if name == "iterations" else self._host.floatx()
-                own_name = self._host.renamed.get(name, name)
-                # All on one parameter server: what is computed of them needs not travel first.
+                its_name = self._host.renamed.get(name, name)
+                # All on one parameter server: they need not travel before they are combined.
                 with on_the_task_of(created):
-                    created = new_variable(value, dtype, own_name)
+                    created = new_variable(value, dtype, its_name)
                 setattr(self, name, created)
 
     def _config(self, *names: str, **values: Any) -> Dict[str, Any]:
@@ -428,22 +422,7 @@ class Optimizer(HostOptimizer):
         return self._host.to_config(config)
 
 
-def _operations(coefficients: Any) -> List[tf.Operation]:
-    return [value for value in vars(coefficients).values() if isinstance(value, tf.Operation)]
-
-
-def _tensors(structure: Any) -> List[Any]:
-    """The tensors in nested lists; those of which sparse gradients are made, too."""
+def _tensors(structure: Any) -> List[Tensor]:
+    """The tensors in nested lists; of sparse gradients the tensors that they consist of."""
     flat = tf.nest.flatten(structure, expand_composites=True)
     return [value for value in flat if tf.is_tensor(value)]
-
-
-def _stays_sparse(gradient: Any, parameter: Variable) -> bool:
-    """A constraint needs a dense gradient: it may change rows that no batch touched."""
-    constrained = getattr(parameter, "constraint", None) is not None
-    return isinstance(gradient, tf.IndexedSlices) and not constrained
-
-
-def _cast(value: Any, dtype: tf.DType) -> Any:
-    """`value` in `dtype`; a plain number stays one, exact until it meets a tensor."""
-    return tf.cast(value, dtype) if tf.is_tensor(value) else value

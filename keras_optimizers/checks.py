@@ -1,13 +1,19 @@
-"""What an optimizer is given, checked before anything is made of it."""
+"""Checks of everything that an optimizer is given, made before anything is built."""
 
-from typing import Any, Sequence
+from typing import Any, Dict, List, Sequence
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
 from keras_optimizers import hosts
 from keras_optimizers.tensorflow_types import Tensor, Variable
-from keras_optimizers.variables import is_variable
+from keras_optimizers.variables import is_variable, parts_of
+
+# Upstream's error begins with these words.
+NO_GRADIENT = (
+    "An operation has `None` for gradient. Please make sure that all of your ops have a gradient "
+    "defined (i.e. are differentiable). Common ops without gradient: K.argmax, K.round, K.eval."
+)
 
 
 def require_graph_mode() -> None:
@@ -25,10 +31,10 @@ def require_graph_mode() -> None:
 
 
 def check_fused(value: Any) -> bool:
-    """The argument `fused` as a bool.
+    """The argument `fused`, which must be a bool.
 
     Raises:
-        TypeError: If it is none.
+        TypeError: If it is no bool.
     """
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"Expected fused to be True or False, received: {value!r}")
@@ -36,7 +42,7 @@ def check_fused(value: Any) -> bool:
 
 
 def check_hyperparameter(owner: str, name: str, value: Any) -> None:
-    """Refuse what is no number, no tensor and no variable; with upstream's words first.
+    """Refuse a hyperparameter that is no number, no tensor and no variable.
 
     Raises:
         TypeError: If `value` is no number.
@@ -53,6 +59,56 @@ def check_hyperparameter(owner: str, name: str, value: Any) -> None:
             f"Expected {hosts.current().floatx()}, got {value!r} of type {kind!r} instead. "
             f"{explanation}"
         )
+
+
+def check_parameters(parameters: Any) -> List[Variable]:
+    """`parameters` as a list in which every member is a variable and none is listed twice.
+
+    The parts of a partitioned variable are listed instead of the variable. The types of the errors
+    are those that upstream's code runs into.
+
+    Raises:
+        AttributeError: If a member is a tensor or None.
+        TypeError: If `parameters` is no list or tuple.
+        ValueError: If a member is anything else, or is listed twice.
+    """
+    if parameters is None:
+        raise AttributeError(_none_has_no_op("`params` is None, not a list of variables."))
+    if not isinstance(parameters, (list, tuple)):
+        kind = "Variable" if is_variable(parameters) else type(parameters).__name__
+        raise TypeError(
+            f"{kind!r} object is not iterable. `params` must be a list of "
+            f"variables, received: {parameters!r}"
+        )
+    parameters = [part for parameter in parameters for part in parts_of(parameter)]
+    seen: Dict[int, int] = {}
+    for index, parameter in enumerate(parameters):
+        where = f"`params[{index}]`"
+        if not is_variable(parameter):
+            if tf.is_tensor(parameter):
+                raise AttributeError(
+                    f"'Tensor' object has no attribute 'assign': {where} is the tensor "
+                    f"{parameter.name}, not a variable. Pass the variables to train, for "
+                    "example `model.trainable_weights`."
+                )
+            if parameter is None:
+                raise AttributeError(_none_has_no_op(f"{where} is None, not a variable."))
+            raise ValueError(
+                f"{NO_GRADIENT} {where} is {parameter!r}, not a variable. Pass the variables "
+                "to train, for example `model.trainable_weights`."
+            )
+        if id(parameter) in seen:
+            raise ValueError(
+                f"{where} is the variable {parameter.name}, which is "
+                f"`params[{seen[id(parameter)]}]` already: two updates of one variable would "
+                "overwrite each other. List it once."
+            )
+        seen[id(parameter)] = index
+    return parameters
+
+
+def _none_has_no_op(explanation: str) -> str:
+    return f"'NoneType' object has no attribute 'op': {explanation}"
 
 
 def check_graph(loss: Tensor, params: Sequence[Variable], scalars: Sequence[Variable]) -> None:
@@ -79,6 +135,21 @@ def check_graph(loss: Tensor, params: Sequence[Variable], scalars: Sequence[Vari
                 f"Tensor {given.name} is not an element of this graph: it is in another graph "
                 "than the current one. Call `get_updates` where the model was built: "
                 "`with loss.graph.as_default():`, with the parameters of that graph."
+            )
+
+
+def check_shapes(params: Sequence[Variable]) -> None:
+    """Refuse variables whose shape is not fully known.
+
+    Raises:
+        ValueError: If there is one.
+    """
+    for parameter in params:
+        if not parameter.shape.is_fully_defined():
+            raise ValueError(
+                f"Cannot convert a partially known TensorShape to a Tensor: {parameter.shape}, of "
+                f"the parameter {parameter.name}. Give the variable a full shape when it is "
+                "created."
             )
 
 

@@ -1,4 +1,8 @@
-"""The `keras-optimizers` command."""
+"""The `keras-optimizers` command: one parser, to which each part of the package adds its own.
+
+Only the part of the command that is run is imported: `run` needs no checkpoint code, and help
+needs nothing.
+"""
 
 import argparse
 import contextlib
@@ -6,13 +10,9 @@ import importlib
 import os
 import runpy
 import sys
-from typing import Any, List, Optional
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence
 
 import keras_optimizers
-from keras_optimizers.bench import arguments as bench_arguments
-from keras_optimizers.checkpoint import command as checkpoint_command
-from keras_optimizers.scripts import tensorflow_1
-from keras_optimizers.scripts.removed import RemovedError, place
 
 _BAD_USAGE = 2
 
@@ -30,8 +30,22 @@ examples:
   keras-optimizers inspect model.h5                        what a checkpoint holds
   keras-optimizers migrate old.h5 new.keras --to keras-3   convert it
   keras-optimizers verify old.h5 new.keras                 prove the conversion
+  keras-optimizers conformance --reference tf-1.10         equal to upstream, to the bit?
   keras-optimizers bench --case small                      measure
 """
+
+
+class Command(NamedTuple):
+    """One command.
+
+    Attributes:
+        help: its line in the list of commands.
+        complete: adds description, examples, arguments and the function `command`, which is given
+            the parsed options and returns the exit status.
+    """
+
+    help: str
+    complete: Callable[[argparse.ArgumentParser], None]
 
 
 def main(arguments: Optional[List[str]] = None) -> int:
@@ -40,99 +54,117 @@ def main(arguments: Optional[List[str]] = None) -> int:
     Raises:
         SystemExit: With status 2 on bad usage, and with the script's own status where it exits.
     """
-    options = _parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    options = _parser(given).parse_args(given)
     return options.command(options)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser for `arguments`: complete for their command, which is the first of them."""
     parser = argparse.ArgumentParser(
         prog="keras-optimizers",
-        description="The optimizers of Keras 2 as TensorFlow 1.10 had them, for TensorFlow 1.15.",
+        description="The optimizers of Keras 2 as TensorFlow 1.10 had them, in graph mode.",
         epilog=_ALL_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=keras_optimizers.__version__)
     commands = parser.add_subparsers(metavar="COMMAND", dest="name")
     commands.required = True  # as an argument only from Python 3.7
-    run = commands.add_parser(
-        "run",
-        help="run a script with the original optimizers in tf.keras",
-        description=(
-            "Run a TensorFlow 1.x script unchanged. tf.keras.optimizers.*, optimizer names in "
-            "compile and configs in load_model give the original optimizers. The exit status is "
-            "the script's."
-        ),
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    chosen = next((one for one in arguments if not one.startswith("-")), None)
+    for name, command in COMMANDS.items():
+        added = commands.add_parser(
+            name, help=command.help, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+        if name == chosen:
+            command.complete(added)
+    return parser
+
+
+def _complete_run(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Run a TensorFlow 1.x script unchanged. tf.keras.optimizers.*, optimizer names in "
+        "compile and configs in load_model give the original optimizers. The exit status is "
+        "the script's."
     )
-    run.add_argument("--quiet", action="store_true", help="do not say which optimizers are used")
-    run.add_argument(
+    parser.epilog = _EXAMPLES
+    parser.add_argument("--quiet", action="store_true", help="do not say which optimizers are used")
+    parser.add_argument(
         "--host",
         choices=("tf.keras", "keras"),
         default="tf.keras",
         help="the Keras that the script uses: tf.keras (the default), or standalone Keras",
     )
-    run.add_argument("script", metavar="SCRIPT", help="the Python file to run")
-    run.add_argument(
+    parser.add_argument("script", metavar="SCRIPT", help="the Python file to run")
+    parser.add_argument(
         "arguments", metavar="ARGS", nargs=argparse.REMAINDER, help="arguments of the script"
     )
-    run.set_defaults(command=_run)
-    bench = commands.add_parser(
-        "bench",
-        help="measure the optimizers beside upstream's, OptimizerV2's and tf.train's",
-        description=(
-            "Measure a step of each optimizer, all peers in turn in one process: medians, half "
-            "the distance of the quartiles, ratios, and the share of the memory's bandwidth. "
-            "Prints tables in Markdown."
-        ),
-        epilog=bench_arguments.EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    bench_arguments.add_arguments(bench)
-    bench.set_defaults(command=_bench)
-    _add_checkpoint_commands(commands)
-    return parser
+    parser.set_defaults(command=_run)
 
 
-def _add_checkpoint_commands(commands: Any) -> None:
-    inspect = commands.add_parser(
-        "inspect",
-        help="show the optimizer's state in a checkpoint",
-        description=(
-            "Show the optimizer's state in a checkpoint of any era: class, hyperparameters, steps, "
-            "slots with shapes and norms, and what is missing."
-        ),
-        epilog=checkpoint_command.INSPECT_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+def _complete_bench(parser: argparse.ArgumentParser) -> None:
+    from keras_optimizers.bench import arguments
+
+    parser.description = (
+        "Measure a step of each optimizer, all peers in turn in one process: medians, half "
+        "the distance of the quartiles, ratios, and the share of the memory's bandwidth. "
+        "Prints tables in Markdown."
     )
-    checkpoint_command.add_inspect_arguments(inspect)
-    migrate = commands.add_parser(
-        "migrate",
-        help="convert a checkpoint with optimizer state from one era to another",
-        description=(
-            "Convert a checkpoint with optimizer state. Prints what became of every field. Exit "
-            "status 0: done; 1: refused as --strict asks; 2: impossible, nothing was written."
-        ),
-        epilog=checkpoint_command.migrate_examples(),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    checkpoint_command.add_migrate_arguments(migrate)
-    verify = commands.add_parser(
-        "verify",
-        help="would two checkpoints take the same next step?",
-        description=(
-            "Take the next step of both checkpoints in NumPy, on seeded gradients, and compare. "
-            "Exit status 0: the same; 1: different; 2: unreadable."
-        ),
-        epilog=checkpoint_command.VERIFY_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    checkpoint_command.add_verify_arguments(verify)
+    parser.epilog = arguments.EXAMPLES
+    arguments.add_arguments(parser)
+    parser.set_defaults(command=_bench)
+
+
+def _complete_inspect(parser: argparse.ArgumentParser) -> None:
+    from keras_optimizers.checkpoint import command
+
+    command.add_inspect_arguments(parser)
+
+
+def _complete_migrate(parser: argparse.ArgumentParser) -> None:
+    from keras_optimizers.checkpoint import command
+
+    command.add_migrate_arguments(parser)
+
+
+def _complete_verify(parser: argparse.ArgumentParser) -> None:
+    from keras_optimizers.checkpoint import command
+
+    command.add_verify_arguments(parser)
+
+
+def _complete_conformance(parser: argparse.ArgumentParser) -> None:
+    from keras_optimizers.conformance import arguments
+
+    parser.description, parser.epilog = arguments.DESCRIPTION, arguments.EXAMPLES
+    arguments.add_arguments(parser)
+    parser.set_defaults(command=_conformance)
+
+
+COMMANDS: Dict[str, Command] = {
+    "run": Command("run a script with the original optimizers in tf.keras", _complete_run),
+    "bench": Command(
+        "measure the optimizers beside upstream's, OptimizerV2's and tf.train's", _complete_bench
+    ),
+    "inspect": Command("show the optimizer's state in a checkpoint", _complete_inspect),
+    "migrate": Command(
+        "convert a checkpoint with optimizer state from one era to another", _complete_migrate
+    ),
+    "verify": Command("would two checkpoints take the same next step?", _complete_verify),
+    "conformance": Command(
+        "compare optimizers with recordings of the real upstream versions", _complete_conformance
+    ),
+}
 
 
 def _bench(options: argparse.Namespace) -> int:
     _quiet_tensorflow()
     from keras_optimizers.bench import command
+
+    return command.run(options)
+
+
+def _conformance(options: argparse.Namespace) -> int:
+    from keras_optimizers.conformance import command
 
     return command.run(options)
 
@@ -156,6 +188,9 @@ def _run(options: argparse.Namespace) -> int:
     if not os.path.isfile(script):
         print(f"keras-optimizers: there is no script {script!r}", file=sys.stderr)
         return _BAD_USAGE
+    from keras_optimizers.scripts import tensorflow_1
+    from keras_optimizers.scripts.removed import RemovedError, place
+
     tensorflow_1.prepare()
     _quiet_tensorflow()
     surroundings: Any = contextlib.ExitStack()

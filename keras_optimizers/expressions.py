@@ -1,23 +1,30 @@
-"""Update rules as expressions: what is to be computed, before it is decided how.
+"""The language that update rules are written in: formulas that have not been computed yet.
 
-An update rule is written once, as formulas. Called with expressions in place of tensors it gives
-a tree, and from the tree follows which ops compute it: kernels that work in place, ops on the
-rows that a batch touches, or plain ops on whole tensors.
+An optimizer writes its update rule once. The rule is called with expressions in place of tensors
+and returns a tree of operators. `lowering` looks at the tree and chooses the ops that compute it:
+kernels that write in place, ops on the rows that a batch touches, or plain ops on whole tensors.
 
-An expression that meets an op of TensorFlow becomes a tensor there, so rules may use any op.
+A rule may call any TensorFlow op: an expression that is passed to an op becomes a tensor.
 """
 
-from typing import Any, Callable, Dict, Iterator
+from types import SimpleNamespace
+from typing import Any, Callable, Dict, Iterator, Optional, Tuple
 
 import tensorflow.compat.v1 as tf
 
 from keras_optimizers.tensorflow_types import Tensor, Variable
 
+# What an update rule gets, as attributes by name: the slots of a parameter, and the coefficients.
+Slots = SimpleNamespace
+Coefficients = SimpleNamespace
+# What it returns: the new value of the parameter, and those of the slots that change, by role.
+NewValues = Tuple[Tensor, Dict[str, Tensor]]
+
 # The operators.
 ADD, SUBTRACT, MULTIPLY, DIVIDE, MAXIMUM = "add", "subtract", "multiply", "divide", "maximum"
 SQUARE, ROOT, MAGNITUDE = "square", "root", "magnitude"
 
-FUNCTIONS = {
+FUNCTIONS: Dict[str, Callable[..., Any]] = {
     ADD: lambda x, y: x + y,
     SUBTRACT: lambda x, y: x - y,
     MULTIPLY: lambda x, y: x * y,
@@ -33,7 +40,7 @@ class Expression:
     """A formula over variables, the gradient and scalars.
 
     Attributes:
-        operator: one of this module's operators; of a leaf the empty string.
+        operator: one of this module's operators; the empty string for a leaf.
         operands: the expressions that the operator is applied to.
     """
 
@@ -42,71 +49,80 @@ class Expression:
         self.operands = operands
 
     def __add__(self, other: Any) -> "Expression":
-        return Expression(ADD, self, wrapped(other))
+        return Expression(ADD, self, as_expression(other))
 
     def __radd__(self, other: Any) -> "Expression":
-        return Expression(ADD, wrapped(other), self)
+        return Expression(ADD, as_expression(other), self)
 
     def __sub__(self, other: Any) -> "Expression":
-        return Expression(SUBTRACT, self, wrapped(other))
+        return Expression(SUBTRACT, self, as_expression(other))
 
     def __rsub__(self, other: Any) -> "Expression":
-        return Expression(SUBTRACT, wrapped(other), self)
+        return Expression(SUBTRACT, as_expression(other), self)
 
     def __mul__(self, other: Any) -> "Expression":
-        return Expression(MULTIPLY, self, wrapped(other))
+        return Expression(MULTIPLY, self, as_expression(other))
 
     def __rmul__(self, other: Any) -> "Expression":
-        return Expression(MULTIPLY, wrapped(other), self)
+        return Expression(MULTIPLY, as_expression(other), self)
 
     def __truediv__(self, other: Any) -> "Expression":
-        return Expression(DIVIDE, self, wrapped(other))
+        return Expression(DIVIDE, self, as_expression(other))
 
     def __rtruediv__(self, other: Any) -> "Expression":
-        return Expression(DIVIDE, wrapped(other), self)
+        return Expression(DIVIDE, as_expression(other), self)
 
     def __getattr__(self, name: str) -> Any:
-        """What only tensors have (`dtype`, `shape` ...), from the tensor."""
-        if name.startswith("__"):  # protocols that look for a method must not build ops
+        """Attributes that only tensors have (`dtype`, `shape` ...), of the formula's tensor."""
+        if name.startswith("__"):  # Python looks for special methods: that must not build ops
             raise AttributeError(name)
         return getattr(tf.convert_to_tensor(self), name)
 
     def nodes(self) -> Iterator["Expression"]:
-        """This expression and all below it, once for every place where they stand."""
+        """This expression and all below it, as often as each occurs."""
         yield self
         for operand in self.operands:
             yield from operand.nodes()
 
-    def evaluate(self, leaf: Callable[["Expression"], Any], known: Dict["Expression", Any]) -> Any:
-        """The value, where `leaf` gives those of leaves; `known` values are used, and added to."""
-        if self not in known:
+    def evaluate(
+        self, leaf_value: Callable[["Expression"], Any], computed: Dict["Expression", Any]
+    ) -> Any:
+        """The value of the formula.
+
+        Arguments:
+            leaf_value: gives the value of a leaf.
+            computed: values that exist already. They are used; new ones are added.
+        """
+        if self not in computed:
             if self.operands:
-                values = [operand.evaluate(leaf, known) for operand in self.operands]
-                known[self] = FUNCTIONS[self.operator](*values)
+                values = [operand.evaluate(leaf_value, computed) for operand in self.operands]
+                computed[self] = FUNCTIONS[self.operator](*values)
             else:
-                known[self] = leaf(self)
-        return known[self]
+                computed[self] = leaf_value(self)
+        return computed[self]
 
 
-# What is not worth a node of its own goes by way of tensors.
-def _by_way_of_tensors(method: str) -> Callable[..., Any]:
+def _method_of_tensor(method: str) -> Callable[..., Any]:
     return lambda self, *others: getattr(tf.convert_to_tensor(self), method)(*others)
 
 
+# Python's other operators: no kernel computes them in place, so they act on the formula's tensor.
 for _name in ("neg", "abs", "pow", "rpow", "lt", "le", "gt", "ge", "getitem", "matmul", "mod"):
-    setattr(Expression, f"__{_name}__", _by_way_of_tensors(f"__{_name}__"))
+    setattr(Expression, f"__{_name}__", _method_of_tensor(f"__{_name}__"))
+
+ToTensor = Callable[[Expression], Tensor]
 
 
 class Scalar(Expression):
-    """A number, or a tensor without dimensions."""
+    """A leaf: a number, or a tensor without dimensions."""
 
     def __init__(self, value: Any) -> None:
         super().__init__()
         self.value = value
 
 
-class Known(Expression):
-    """A tensor of the parameter's shape that some op has made."""
+class TensorValue(Expression):
+    """A leaf: a tensor with dimensions, which the rule made with an op of TensorFlow."""
 
     def __init__(self, tensor: Tensor) -> None:
         super().__init__()
@@ -114,42 +130,56 @@ class Known(Expression):
 
 
 class Gradient(Expression):
-    """The parameter's gradient; `tensor_of` makes tensors of formulas that contain it."""
+    """A leaf: the gradient of the parameter.
 
-    def __init__(self, tensor_of: Callable[[Expression], Tensor]) -> None:
+    Arguments:
+        tensor_of: computes a formula that contains this leaf.
+    """
+
+    def __init__(self, tensor_of: ToTensor) -> None:
         super().__init__()
         self.tensor_of = tensor_of
 
 
-class Cell(Expression):
-    """The value of a variable (the parameter or one of its slots) from before the step."""
+class VariableValue(Expression):
+    """A leaf: the value that a variable (the parameter or one of its slots) had before the step.
 
-    def __init__(self, variable: Variable, tensor_of: Callable[[Expression], Tensor]) -> None:
+    Arguments:
+        variable: the variable.
+        tensor_of: computes a formula that contains this leaf.
+    """
+
+    def __init__(self, variable: Variable, tensor_of: ToTensor) -> None:
         super().__init__()
         self.variable = variable
         self.tensor_of = tensor_of
 
 
-def _to_tensor(value: Expression, dtype: Any = None, name: Any = None, as_ref: bool = False) -> Any:
-    """TensorFlow's protocol for objects that can become tensors."""
+def _to_tensor(
+    value: Expression,
+    dtype: Optional[tf.DType] = None,
+    name: Optional[str] = None,
+    as_ref: bool = False,
+) -> Any:
+    """What TensorFlow calls to make a tensor of an expression."""
     if as_ref or (dtype is not None and not tf.as_dtype(dtype).is_floating):
         return NotImplemented
     for node in value.nodes():
-        if isinstance(node, (Gradient, Cell)):
+        if isinstance(node, (Gradient, VariableValue)):
             return node.tensor_of(value)
-    # Scalars alone.
+    # No leaf but scalars.
     return value.evaluate(lambda leaf: tf.convert_to_tensor(leaf.value, dtype), {})
 
 
 tf.register_tensor_conversion_function(Expression, _to_tensor)
 
 
-def wrapped(value: Any) -> Expression:
+def as_expression(value: Any) -> Expression:
     """`value` as an expression."""
     if isinstance(value, Expression):
         return value
     if tf.is_tensor(value) and value.shape.rank != 0:
-        return Known(value)
+        return TensorValue(value)
     return Scalar(value)
 
 
@@ -174,7 +204,7 @@ def maximum(value: Any, other: Any) -> Any:
 
 
 def _apply(operator: str, *values: Any) -> Any:
-    """An expression if any of `values` is one, else a tensor."""
+    """An expression if one of `values` is an expression, else a tensor."""
     if any(isinstance(value, Expression) for value in values):
-        return Expression(operator, *map(wrapped, values))
+        return Expression(operator, *map(as_expression, values))
     return FUNCTIONS[operator](*values)

@@ -1,69 +1,12 @@
-"""Gradients of a loss, and the three ways of clipping them."""
+"""Gradients of a loss, their dense and sparse forms, and the three ways of clipping them."""
 
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, List, Sequence, Tuple
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from keras_optimizers.lowering.kernels import distinct_rows
+from keras_optimizers.checks import NO_GRADIENT
 from keras_optimizers.tensorflow_types import Tensor, Variable
-from keras_optimizers.variables import is_variable, parts_of
-
-_NO_GRADIENT = (
-    "An operation has `None` for gradient. Please make sure that all of your ops have a gradient "
-    "defined (i.e. are differentiable). Common ops without gradient: K.argmax, K.round, K.eval."
-)
-
-
-def check_parameters(parameters: Any) -> List[Variable]:
-    """`parameters` as a list, every member a variable and none of them twice.
-
-    A partitioned variable is listed by its parts.
-
-    The types of errors are those that upstream runs into.
-
-    Raises:
-        AttributeError: If a member is a tensor or None.
-        TypeError: If `parameters` is no list or tuple.
-        ValueError: If a member is anything else, or is listed twice.
-    """
-    if parameters is None:
-        raise AttributeError(_none_has_no_op("`params` is None, not a list of variables."))
-    if not isinstance(parameters, (list, tuple)):
-        kind = "Variable" if is_variable(parameters) else type(parameters).__name__
-        raise TypeError(
-            f"{kind!r} object is not iterable. `params` must be a list of "
-            f"variables, received: {parameters!r}"
-        )
-    parameters = [part for parameter in parameters for part in parts_of(parameter)]
-    seen: Dict[int, int] = {}
-    for index, parameter in enumerate(parameters):
-        where = f"`params[{index}]`"
-        if not is_variable(parameter):
-            if tf.is_tensor(parameter):
-                raise AttributeError(
-                    f"'Tensor' object has no attribute 'assign': {where} is the tensor "
-                    f"{parameter.name}, not a variable. Pass the variables to train, for "
-                    "example `model.trainable_weights`."
-                )
-            if parameter is None:
-                raise AttributeError(_none_has_no_op(f"{where} is None, not a variable."))
-            raise ValueError(
-                f"{_NO_GRADIENT} {where} is {parameter!r}, not a variable. Pass the variables "
-                "to train, for example `model.trainable_weights`."
-            )
-        if id(parameter) in seen:
-            raise ValueError(
-                f"{where} is the variable {parameter.name}, which is "
-                f"`params[{seen[id(parameter)]}]` already: two updates of one variable would "
-                "overwrite each other. List it once."
-            )
-        seen[id(parameter)] = index
-    return parameters
-
-
-def _none_has_no_op(explanation: str) -> str:
-    return f"'NoneType' object has no attribute 'op': {explanation}"
 
 
 def gradients_of(loss: Tensor, parameters: Sequence[Variable]) -> List[Tensor]:
@@ -77,10 +20,30 @@ def gradients_of(loss: Tensor, parameters: Sequence[Variable]) -> List[Tensor]:
     if missing:
         names = ", ".join(getattr(parameter, "name", repr(parameter)) for parameter in missing)
         raise ValueError(
-            f"{_NO_GRADIENT} The loss does not depend, in a differentiable way, on: {names}. "
+            f"{NO_GRADIENT} The loss does not depend, in a differentiable way, on: {names}. "
             "Leave them out of the parameters, or repair the path from them to the loss."
         )
     return gradients
+
+
+def dense_gradient(gradient: Any, variable: Variable) -> Tensor:
+    """`gradient` as a tensor of the shape of `variable`; repeated rows are added up in order."""
+    if isinstance(gradient, tf.IndexedSlices):
+        # The op that TensorFlow's own conversion uses, without its warning about memory.
+        rows = variable.shape.as_list()[0]
+        return tf.math.unsorted_segment_sum(gradient.values, gradient.indices, rows)
+    return tf.convert_to_tensor(gradient)
+
+
+def distinct_rows(gradient: tf.IndexedSlices) -> Tuple[Tensor, Tensor]:
+    """The rows that `gradient` lists, each once, and the sums of their values, in its order.
+
+    The ops are placed with the indices, not with the parameter: `tf.unique` has no kernel on a
+    GPU, and a parameter server then receives every row once.
+    """
+    with tf.colocate_with(gradient.indices, ignore_existing=True):
+        rows, positions = tf.unique(gradient.indices)
+        return rows, tf.math.unsorted_segment_sum(gradient.values, positions, tf.size(rows))
 
 
 def check_clipping(options: Dict[str, Any]) -> Dict[str, Any]:
@@ -139,16 +102,16 @@ def _clip_global_norm(gradients: List[Tensor], norm: float) -> List[Tensor]:
     values: List[Tensor] = [getattr(gradient, "values", gradient) for gradient in gradients]
     widest = max((value.dtype for value in values), key=lambda dtype: dtype.size)
     squares = [tf.cast(tf.reduce_sum(tf.square(value)), widest) for value in values]
-    # The very ops of Keras 2: TensorFlow's graph optimizer may put a chain of additions in another
-    # order, with other bits, and then has to do the same to both.
+    # The same ops as in Keras 2: TensorFlow's graph optimizer may reorder a chain of additions,
+    # which changes bits, and must then reorder both alike.
     global_norm = tf.sqrt(tf.clip_by_value(sum(squares), 0.0, np.inf))
-    # A factor of exactly one leaves every bit of a gradient that needs no clipping.
+    # Multiplying by exactly one keeps every bit of a gradient that needs no clipping.
     factor = tf.where(global_norm >= norm, norm / global_norm, tf.ones_like(global_norm))
     return [tf.math.scalar_mul(tf.cast(factor, gradient.dtype), gradient) for gradient in gradients]
 
 
 def _with_distinct_rows(gradient: Any) -> Any:
-    """A lookup's gradient with every row once: the norm is that of the sums."""
+    """A lookup's gradient that lists every row once, because the norm is taken of the sums."""
     if not isinstance(gradient, tf.IndexedSlices):
         return tf.convert_to_tensor(gradient)
     rows, values = distinct_rows(gradient)

@@ -68,6 +68,14 @@ def use_host(host: Any) -> Installation:
 
     Raises:
         ValueError: If `host` is no supported Keras, or does not run on TensorFlow.
+
+    Examples:
+        >>> import tensorflow as tf
+        >>> import keras_optimizers
+        >>> with keras_optimizers.use_host(tf.keras):
+        ...     optimizer = keras_optimizers.Adam()
+        >>> isinstance(optimizer, tf.keras.optimizers.Optimizer)
+        False
     """
     before = choose(_host_of(host))
     return Installation(lambda: choose(before))
@@ -90,6 +98,15 @@ def install(host: Any = None) -> Installation:
 
     Raises:
         ValueError: If `host` is no supported Keras, or ours are installed into another one.
+
+    Examples:
+        >>> import tensorflow as tf
+        >>> import keras_optimizers
+        >>> with keras_optimizers.install():
+        ...     print(tf.keras.optimizers.Adam is keras_optimizers.Adam)
+        True
+        >>> tf.keras.optimizers.Adam is keras_optimizers.Adam
+        False
     """
     chosen = _host_of(tf.keras if host is None else host)
     if _installed_hosts:
@@ -113,7 +130,16 @@ def install(host: Any = None) -> Installation:
 
 
 def uninstall() -> None:
-    """Restore every name that `install` replaced, whoever called it; harmless when repeated."""
+    """Restore every name that `install` replaced, whoever called it; harmless when repeated.
+
+    Examples:
+        >>> import tensorflow as tf
+        >>> import keras_optimizers
+        >>> handle = keras_optimizers.install()
+        >>> keras_optimizers.uninstall()
+        >>> tf.keras.optimizers.Adam is keras_optimizers.Adam
+        False
+    """
     while _replaced:
         setattr(*_replaced.pop())
     while _installed_hosts:

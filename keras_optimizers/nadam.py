@@ -1,18 +1,16 @@
 """Nadam."""
 
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
 from keras_optimizers.base import Optimizer
-from keras_optimizers.expressions import sqrt, square
-from keras_optimizers.lowering.kernels import FusedStep
-from keras_optimizers.scalars import Step
+from keras_optimizers.expressions import Coefficients, NewValues, Slots, sqrt, square
+from keras_optimizers.lowering.fused import FusedKernels
+from keras_optimizers.numpy_rules import nadam_momentum_product
+from keras_optimizers.scalars import StepScalars
 from keras_optimizers.tensorflow_types import Tensor
-
-# The base of the momentum schedule, from the paper.
-_WARMING = 0.96
 
 
 class Nadam(Optimizer):
@@ -32,6 +30,18 @@ class Nadam(Optimizer):
 
     References: Dozat 2016, "Incorporating Nesterov Momentum into Adam"; `Nadam` of
     tensorflow/python/keras/optimizers.py, r1.10.
+
+    Examples:
+        >>> import tensorflow.compat.v1 as tf
+        >>> from keras_optimizers import Nadam
+        >>> weight = tf.get_variable("weight", initializer=1.0, use_resource=True)
+        >>> optimizer = Nadam(lr=0.002)
+        >>> step = tf.group(*optimizer.get_updates(weight * weight, [weight]))
+        >>> with tf.Session() as session:
+        ...     session.run(tf.global_variables_initializer())
+        ...     session.run(step)
+        ...     print("%.4f" % session.run(weight))
+        0.9979
     """
 
     slot_roles = ("first_moment", "second_moment")
@@ -45,15 +55,15 @@ class Nadam(Optimizer):
         self._set_constants(epsilon=epsilon, schedule_decay=schedule_decay)
         self._create_scalars(iterations=0, m_schedule=1.0, lr=lr, beta_1=beta_1, beta_2=beta_2)
 
-    def step_coefficients(self, step: Step) -> Dict[str, Tensor]:
+    def step_coefficients(self, scalars: StepScalars) -> Dict[str, Tensor]:
         """The momenta of this step and the next, and the corrections that follow."""
-        number, beta_1, beta_2 = step.number, step["beta_1"], step["beta_2"]
+        number, beta_1, beta_2 = scalars.number, scalars["beta_1"], scalars["beta_2"]
         momentum = self._momentum(number, beta_1)
         next_momentum = self._momentum(number + 1.0, beta_1)
-        product = step["m_schedule"] * momentum
+        product = scalars["m_schedule"] * momentum
         next_product = product * next_momentum
         coefficients = {
-            "learning_rate": step["lr"],
+            "learning_rate": scalars["lr"],
             "momentum_product": product,
             "one_minus_momentum": 1.0 - momentum,
             "next_momentum": next_momentum,
@@ -67,19 +77,19 @@ class Nadam(Optimizer):
         }
         if self.fused:
             root = tf.sqrt(coefficients["second_moment_correction"])
-            rate = step["lr"] * root
+            rate = scalars["lr"] * root
             coefficients["first_moment_rate"] = rate * next_momentum / (1.0 - next_product)
             coefficients["gradient_rate"] = rate * (1.0 - momentum) / (1.0 - product)
             coefficients["corrected_epsilon"] = self.epsilon * root
         return coefficients
 
     def _momentum(self, number: Tensor, beta_1: Tensor) -> Tensor:
-        warming = tf.pow(tf.constant(_WARMING, number.dtype), number * self.schedule_decay)
+        warming = tf.pow(tf.constant(0.96, number.dtype), number * self.schedule_decay)
         return beta_1 * (1.0 - 0.5 * warming)
 
     def update_rule(
-        self, parameter: Tensor, gradient: Tensor, slots: Any, coefficients: Any
-    ) -> Tuple[Tensor, Dict[str, Tensor]]:
+        self, parameter: Tensor, gradient: Tensor, slots: Slots, coefficients: Coefficients
+    ) -> NewValues:
         """Both moments first; a mean of gradient and first moment gives the direction."""
         c = coefficients
         first_moment = c.beta_1 * slots.first_moment + c.one_minus_beta_1 * gradient
@@ -94,15 +104,17 @@ class Nadam(Optimizer):
         parameter = parameter - c.learning_rate * direction / (root + self.epsilon)
         return parameter, {"first_moment": first_moment, "second_moment": second_moment}
 
-    def fused_rule(self, step: FusedStep, slots: Any, coefficients: Any) -> Optional[List[Any]]:
-        """Adam's kernel for the first moment's share of the step, a second one for the gradient's.
+    def fused_rule(
+        self, kernels: FusedKernels, slots: Slots, coefficients: Coefficients
+    ) -> Optional[List[tf.Operation]]:
+        """Adam's kernel for the first moment's part of the step, another for the gradient's part.
 
         The correction of the second moment is taken out of the root, into rates and epsilon.
         """
-        if step.is_sparse:
+        if kernels.is_sparse:
             return None
         c = coefficients
-        adam = step.adam(
+        adam = kernels.adam(
             slots.first_moment,
             slots.second_moment,
             c.first_moment_rate,
@@ -110,33 +122,24 @@ class Nadam(Optimizer):
             c.beta_2,
             c.corrected_epsilon,
         )
-        gradient = step.gradient_over_root(
+        gradient = kernels.gradient_over_root(
             slots.second_moment, c.gradient_rate, c.corrected_epsilon, after=adam
         )
         return [adam, gradient]
 
     def scalar_updates(self, coefficients: Any) -> Dict[str, Tensor]:
-        """The product of the momenta goes on."""
+        """The product of the momenta, with that of this step."""
         return {"m_schedule": coefficients.momentum_product}
 
     def complete_weights(self, weights: List[Any]) -> List[Any]:
         """r1.10, and Keras before 2.3, leave out `m_schedule`: it follows from `iterations`."""
         if len(weights) == len(self.weights) - 1 and np.ndim(weights[0]) == 0:
-            product = self._product_of_momenta(int(np.asarray(weights[0])))
+            number = np.dtype(self._host.floatx()).type
+            beta_1 = self._host.scalar_values([self.beta_1])[0]
+            steps = int(np.asarray(weights[0]))
+            product = nadam_momentum_product(number, steps, beta_1, self.schedule_decay)
             return [weights[0], product] + weights[1:]
         return weights
-
-    def _product_of_momenta(self, steps: int) -> np.ndarray:
-        """`m_schedule` after `steps` steps, multiplied up as the steps themselves do."""
-        dtype = np.dtype(self._host.floatx()).type
-        beta_1 = dtype(self._host.scalar_values([self.beta_1])[0])
-        decay, warming, half, one = (dtype(x) for x in (self.schedule_decay, _WARMING, 0.5, 1.0))
-        product = one
-        for number in range(1, steps + 1):
-            product = product * (beta_1 * (one - half * warming ** (dtype(number) * decay)))
-            if product == 0:  # below the smallest number, where it stays
-                break
-        return np.asarray(product, dtype)
 
     def get_config(self):
         # type: () -> Dict[str, Any]

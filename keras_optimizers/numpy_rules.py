@@ -201,6 +201,16 @@ def nadam_momentum(number: Any, time: Any, beta_1: Any, schedule_decay: float) -
     return beta_1 * (number(1) - number(0.5) * warming)
 
 
+def nadam_momentum_product(number: Any, steps: int, beta_1: float, schedule_decay: float) -> Any:
+    """The product of the momenta of the first `steps` steps, multiplied up as the steps do."""
+    product = number(1)
+    for step in range(1, steps + 1):
+        product = product * nadam_momentum(number, number(step), number(beta_1), schedule_decay)
+        if product == 0:  # below the smallest number, where it stays
+            break
+    return number(product)
+
+
 def _epsilon(epsilon: Optional[float]) -> float:
     return DEFAULT_EPSILON if epsilon is None else epsilon
 

@@ -1,18 +1,12 @@
 """From names and configs to optimizers, and back."""
 
+import importlib
 from typing import Any, Dict, Optional  # noqa: F401 (type comments)
 
 import tensorflow.compat.v1 as tf
 
-from keras_optimizers import hosts
-from keras_optimizers.adadelta import Adadelta
-from keras_optimizers.adagrad import Adagrad
-from keras_optimizers.adam import Adam
-from keras_optimizers.adamax import Adamax
+from keras_optimizers import catalog, hosts
 from keras_optimizers.base import Optimizer
-from keras_optimizers.nadam import Nadam
-from keras_optimizers.rmsprop import RMSprop
-from keras_optimizers.sgd import SGD
 from keras_optimizers.tensorflow_private import (
     OptimizerV2,
     deserialize_keras_object,
@@ -20,11 +14,17 @@ from keras_optimizers.tensorflow_private import (
 )
 from keras_optimizers.tf_optimizer import TFOptimizer
 
+
+def _optimizers() -> Dict[str, Any]:
+    classes = [
+        getattr(importlib.import_module(f"keras_optimizers.{module}"), name)
+        for name, module in catalog.OPTIMIZERS.items()
+    ]
+    return {optimizer.__name__.lower(): optimizer for optimizer in [*classes, TFOptimizer]}
+
+
 # By lower-case name, which is how configs name them in any letter case.
-OPTIMIZERS = {
-    optimizer.__name__.lower(): optimizer
-    for optimizer in (SGD, RMSprop, Adagrad, Adadelta, Adam, Adamax, Nadam, TFOptimizer)
-}
+OPTIMIZERS = _optimizers()
 
 
 def serialize(optimizer):
@@ -34,6 +34,12 @@ def serialize(optimizer):
     Raises:
         NotImplementedError: For a `TFOptimizer`.
         ValueError: If `optimizer` is no optimizer.
+
+    Examples:
+        >>> from keras_optimizers import SGD, serialize
+        >>> config = serialize(SGD(lr=0.5, momentum=0.25))
+        >>> config["class_name"], config["config"]["momentum"]
+        ('SGD', 0.25)
     """
     return serialize_keras_object(optimizer)
 
@@ -53,6 +59,12 @@ def deserialize(config, custom_objects=None):
         ValueError: If the class is unknown or the dict incomplete.
         AttributeError, KeyError, TypeError: If `config` is not such a dict at all, or its
             arguments do not fit the class.
+
+    Examples:
+        >>> from keras_optimizers import deserialize
+        >>> optimizer = deserialize({"class_name": "RMSprop", "config": {"lr": 0.5, "rho": 0.75}})
+        >>> optimizer.get_config()["rho"]
+        0.75
     """
     try:
         class_name = config["class_name"]
@@ -96,6 +108,14 @@ def get(identifier):
 
     Raises:
         ValueError: If `identifier` is none of these, or names no optimizer.
+
+    Examples:
+        >>> import keras_optimizers
+        >>> optimizer = keras_optimizers.get("nadam")
+        >>> type(optimizer).__name__
+        'Nadam'
+        >>> keras_optimizers.get(optimizer) is optimizer
+        True
     """
     if isinstance(identifier, (hosts.current().optimizer_class, Optimizer, OptimizerV2)):
         return identifier

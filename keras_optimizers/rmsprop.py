@@ -1,11 +1,13 @@
 """RMSProp."""
 
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional  # noqa: F401 (type comments)
+
+import tensorflow.compat.v1 as tf
 
 from keras_optimizers.base import Optimizer
-from keras_optimizers.expressions import sqrt, square
-from keras_optimizers.lowering.kernels import FusedStep
-from keras_optimizers.scalars import Step
+from keras_optimizers.expressions import Coefficients, NewValues, Slots, sqrt, square
+from keras_optimizers.lowering.fused import FusedKernels
+from keras_optimizers.scalars import StepScalars
 from keras_optimizers.tensorflow_types import Tensor
 
 
@@ -19,10 +21,22 @@ class RMSprop(Optimizer):
         decay: float >= 0. The rate at step t (from 0) is `lr / (1 + decay * t)`.
         **kwargs: `clipnorm`, `clipvalue`, `global_clipnorm`; see `Optimizer`.
 
-    Weights: a mean square a parameter; `iterations` is not among them, as in the reference.
+    Weights: the mean square of each parameter. `iterations` is not among them, as in the reference.
 
     References: Tieleman and Hinton 2012, lecture 6.5 of "Neural Networks for Machine Learning";
     `RMSprop` of tensorflow/python/keras/optimizers.py, r1.10.
+
+    Examples:
+        >>> import tensorflow.compat.v1 as tf
+        >>> from keras_optimizers import RMSprop
+        >>> weight = tf.get_variable("weight", initializer=1.0, use_resource=True)
+        >>> optimizer = RMSprop(lr=0.001, rho=0.9)
+        >>> step = tf.group(*optimizer.get_updates(weight * weight, [weight]))
+        >>> with tf.Session() as session:
+        ...     session.run(tf.global_variables_initializer())
+        ...     session.run(step)
+        ...     print("%.4f" % session.run(weight))
+        0.9968
     """
 
     slot_roles = ("mean_square",)
@@ -35,17 +49,17 @@ class RMSprop(Optimizer):
         self._create_scalars(lr=lr, rho=rho, decay=decay, iterations=0)
         self.initial_decay = decay
 
-    def step_coefficients(self, step: Step) -> Dict[str, Tensor]:
+    def step_coefficients(self, scalars: StepScalars) -> Dict[str, Tensor]:
         """The learning rate of this step, and both shares of the running average."""
         return {
-            "learning_rate": step.learning_rate,
-            "rho": step["rho"],
-            "one_minus_rho": 1.0 - step["rho"],
+            "learning_rate": scalars.learning_rate,
+            "rho": scalars["rho"],
+            "one_minus_rho": 1.0 - scalars["rho"],
         }
 
     def update_rule(
-        self, parameter: Tensor, gradient: Tensor, slots: Any, coefficients: Any
-    ) -> Tuple[Tensor, Dict[str, Tensor]]:
+        self, parameter: Tensor, gradient: Tensor, slots: Slots, coefficients: Coefficients
+    ) -> NewValues:
         """The running average first; the gradient over its root moves the parameter."""
         c = coefficients
         mean_square = c.rho * slots.mean_square + c.one_minus_rho * square(gradient)
@@ -53,12 +67,14 @@ class RMSprop(Optimizer):
         parameter = parameter - c.learning_rate * gradient / (root + self.epsilon)
         return parameter, {"mean_square": mean_square}
 
-    def fused_rule(self, step: FusedStep, slots: Any, coefficients: Any) -> Optional[List[Any]]:
-        """One kernel for both, where the parameter is large."""
+    def fused_rule(
+        self, kernels: FusedKernels, slots: Slots, coefficients: Coefficients
+    ) -> Optional[List[tf.Operation]]:
+        """One kernel for the parameter and its slot, if the parameter is large."""
         c = coefficients
         write = None
-        if not step.is_sparse:
-            write = step.rmsprop(slots.mean_square, c.learning_rate, c.rho, self.epsilon)
+        if not kernels.is_sparse:
+            write = kernels.rmsprop(slots.mean_square, c.learning_rate, c.rho, self.epsilon)
         return None if write is None else [write]
 
     def get_config(self):

@@ -1,6 +1,6 @@
-"""What one training step reads before anything is written."""
+"""The scalars of one training step: each is read once, before anything is written."""
 
-from typing import Any, Dict, List
+from typing import Any, Callable, Dict, Hashable, List
 
 import tensorflow.compat.v1 as tf
 
@@ -8,54 +8,70 @@ from keras_optimizers.tensorflow_types import Tensor
 from keras_optimizers.variables import read_tensor
 
 
-class Step:
-    """The scalars of one step: every one is read once, in one dtype, from before the step.
+class ScalarReads:
+    """What one step reads of an optimizer's scalars, and what it computes of them.
 
-    `step["momentum"]` is the optimizer's attribute of that name as a scalar tensor. Attributes
-    may be variables, tensors or plain numbers.
+    Everything is read once and computed once, however many dtypes the parameters have.
+
+    Arguments:
+        optimizer: its attributes are the scalars: variables, tensors or plain numbers.
+        dtype: the dtype of the optimizer's own scalars.
     """
 
     def __init__(self, optimizer: Any, dtype: tf.DType) -> None:
-        self._optimizer = optimizer
-        self._read: Dict[str, Tensor] = {}
-        self._cast: Dict[Any, Tensor] = {}
+        self.optimizer = optimizer
         self.dtype = dtype
+        self._read: Dict[str, Tensor] = {}
+        self._computed: Dict[Hashable, Tensor] = {}
 
-    def in_dtype(self, dtype: tf.DType) -> "Step":
-        """The same step, computed in another dtype; the reads are shared."""
-        other = Step(self._optimizer, dtype)
-        other._read, other._cast = self._read, self._cast
-        return other
-
-    def __getitem__(self, name: str) -> Tensor:
-        """The scalar `name`, in this step's dtype."""
-        key = (name, self.dtype)
-        if key not in self._cast:
-            self._cast[key] = tf.cast(self._raw(name), self.dtype)
-        return self._cast[key]
-
-    def _raw(self, name: str) -> Tensor:
+    def read(self, name: str) -> Tensor:
+        """The scalar `name` in the dtype that it has."""
         if name not in self._read:
-            value = getattr(self._optimizer, name)
-            if isinstance(value, float):  # as exact as it came, whatever dtype it meets
+            value = getattr(self.optimizer, name)
+            if isinstance(value, float):  # no digit is lost before it meets the step's dtype
                 value = tf.constant(value, tf.float64)
             self._read[name] = read_tensor(value)
         return self._read[name]
 
+    def computed(self, key: Hashable, compute: Callable[[], Tensor]) -> Tensor:
+        """The value stored under `key`; the first time, what `compute` returns."""
+        if key not in self._computed:
+            self._computed[key] = compute()
+        return self._computed[key]
+
+    @property
+    def all_computed(self) -> List[Tensor]:
+        """Everything computed so far: a write of a scalar must wait for all of it."""
+        return list(self._computed.values())
+
+
+class StepScalars:
+    """The scalars of one step in one dtype, as an optimizer's `step_coefficients` gets them.
+
+    `scalars["momentum"]` is the optimizer's attribute of that name as a scalar tensor.
+
+    Arguments:
+        reads: shared by all dtypes of the step.
+        dtype: the dtype of all values.
+    """
+
+    def __init__(self, reads: ScalarReads, dtype: tf.DType) -> None:
+        self._reads = reads
+        self.dtype = dtype
+
+    def __getitem__(self, name: str) -> Tensor:
+        """The scalar `name`, in this dtype."""
+        return self._computed(name, lambda: tf.cast(self._reads.read(name), self.dtype))
+
     @property
     def next_iterations(self) -> Tensor:
-        """`iterations` after this step, an integer; a value of its own, no view of the variable."""
-        if "next" not in self._cast:
-            self._cast["next"] = self._raw("iterations") + 1
-        return self._cast["next"]
+        """`iterations` after this step: an integer, computed apart from the variable's memory."""
+        return self._reads.computed("next", lambda: self._reads.read("iterations") + 1)
 
     @property
     def number(self) -> Tensor:
-        """The step's number, counted from one."""
-        key = ("number", self.dtype)
-        if key not in self._cast:
-            self._cast[key] = tf.cast(self.next_iterations, self.dtype)
-        return self._cast[key]
+        """The number of this step, counted from one."""
+        return self._computed("number", lambda: tf.cast(self.next_iterations, self.dtype))
 
     @property
     def learning_rate(self) -> Tensor:
@@ -63,14 +79,12 @@ class Step:
 
         The decay counts finished steps, so the first step has the full rate.
         """
-        if not self._optimizer.initial_decay > 0:
+        if not self._reads.optimizer.initial_decay > 0:
             return self["lr"]
-        key = ("decayed", self.dtype)
-        if key not in self._cast:
-            self._cast[key] = self["lr"] * (1.0 / (1.0 + self["decay"] * self["iterations"]))
-        return self._cast[key]
+        return self._computed(
+            "decayed",
+            lambda: self["lr"] * (1.0 / (1.0 + self["decay"] * self["iterations"])),
+        )
 
-    @property
-    def values(self) -> List[Tensor]:
-        """All that was computed from the reads so far: what a write must wait for."""
-        return list(self._cast.values())
+    def _computed(self, name: str, compute: Callable[[], Tensor]) -> Tensor:
+        return self._reads.computed((name, self.dtype), compute)

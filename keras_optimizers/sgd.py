@@ -1,13 +1,14 @@
 """Stochastic gradient descent with momentum."""
 
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple  # noqa: F401 (type comments)
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
 from keras_optimizers.base import Optimizer
-from keras_optimizers.lowering.kernels import FusedStep
-from keras_optimizers.scalars import Step
+from keras_optimizers.expressions import Coefficients, NewValues, Slots
+from keras_optimizers.lowering.fused import FusedKernels
+from keras_optimizers.scalars import StepScalars
 from keras_optimizers.tensorflow_types import Tensor
 
 _NO_VELOCITY = (
@@ -29,11 +30,23 @@ class SGD(Optimizer):
         nesterov: bool. Step along the velocity that follows, not the one reached.
         **kwargs: `clipnorm`, `clipvalue`, `global_clipnorm`; see `Optimizer`.
 
-    Weights: `iterations` (int64 scalar), then a velocity a parameter. With `fused=True` and no
-    momentum `iterations` alone; weights of either kind are taken.
+    Weights: `iterations` (int64 scalar), then the velocity of each parameter. With `fused=True`
+    and no momentum `iterations` alone. `set_weights` takes both kinds of lists.
 
     References: Sutskever et al. 2013, "On the importance of initialization and momentum in deep
     learning"; `SGD` of tensorflow/python/keras/optimizers.py, r1.10.
+
+    Examples:
+        >>> import tensorflow.compat.v1 as tf
+        >>> from keras_optimizers import SGD
+        >>> weight = tf.get_variable("weight", initializer=1.0, use_resource=True)
+        >>> optimizer = SGD(lr=0.1, momentum=0.9)
+        >>> step = tf.group(*optimizer.get_updates(weight * weight, [weight]))
+        >>> with tf.Session() as session:
+        ...     session.run(tf.global_variables_initializer())
+        ...     session.run(step)
+        ...     print(session.run([weight, *optimizer.weights]))
+        [0.8, 1, -0.2]
     """
 
     slot_roles = ("velocity",)  # type: Tuple[str, ...]
@@ -47,19 +60,19 @@ class SGD(Optimizer):
         if self.fused and momentum == 0:  # nothing reads a velocity
             self.slot_roles = ()
 
-    def step_coefficients(self, step: Step) -> Dict[str, Tensor]:
+    def step_coefficients(self, scalars: StepScalars) -> Dict[str, Tensor]:
         """The learning rate of this step, and the momentum."""
-        momentum = step["momentum"]
+        momentum = scalars["momentum"]
         if self.slot_roles:
-            return {"learning_rate": step.learning_rate, "momentum": momentum}
+            return {"learning_rate": scalars.learning_rate, "momentum": momentum}
         still_zero = tf.equal(momentum, tf.cast(self.momentum.initial_value, momentum.dtype))
         check = tf.raw_ops.Assert(condition=still_zero, data=[_NO_VELOCITY])
-        return {"learning_rate": step.learning_rate, "check": check}
+        return {"learning_rate": scalars.learning_rate, "check": check}
 
     def update_rule(
-        self, parameter: Tensor, gradient: Tensor, slots: Any, coefficients: Any
-    ) -> Tuple[Tensor, Dict[str, Tensor]]:
-        """The velocity first, then the parameter along it (or along the next one)."""
+        self, parameter: Tensor, gradient: Tensor, slots: Slots, coefficients: Coefficients
+    ) -> NewValues:
+        """The velocity first; the parameter moves by it or, with Nesterov, by the next velocity."""
         learning_rate = coefficients.learning_rate
         if not self.slot_roles:
             return parameter - learning_rate * gradient, {}
@@ -71,12 +84,14 @@ class SGD(Optimizer):
             parameter = parameter + velocity
         return parameter, {"velocity": velocity}
 
-    def fused_rule(self, step: FusedStep, slots: Any, coefficients: Any) -> Optional[List[Any]]:
-        """One kernel for both; without momentum the rule itself is as fast."""
-        if step.is_sparse or not self.slot_roles:
+    def fused_rule(
+        self, kernels: FusedKernels, slots: Slots, coefficients: Coefficients
+    ) -> Optional[List[tf.Operation]]:
+        """One kernel for parameter and velocity. Without momentum the rule itself is as fast."""
+        if kernels.is_sparse or not self.slot_roles:
             return None
         c = coefficients
-        return [step.momentum(slots.velocity, c.momentum, c.learning_rate, self.nesterov)]
+        return [kernels.momentum(slots.velocity, c.momentum, c.learning_rate, self.nesterov)]
 
     def complete_weights(self, weights: List[Any]) -> List[Any]:
         """Without momentum no velocity is read: fused SGD and OptimizerV2 keep none."""

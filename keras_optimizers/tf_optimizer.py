@@ -28,6 +28,18 @@ class TFOptimizer(Optimizer, HostTFOptimizer):
 
     Reference: `TFOptimizer` of tensorflow/python/keras/optimizers.py, r1.10; `iterations` is
     from the copy in TensorFlow 1.15.
+
+    Examples:
+        >>> import tensorflow.compat.v1 as tf
+        >>> from keras_optimizers import TFOptimizer
+        >>> weight = tf.get_variable("weight", initializer=1.0, use_resource=True)
+        >>> optimizer = TFOptimizer(tf.train.GradientDescentOptimizer(0.1))
+        >>> step = tf.group(*optimizer.get_updates(weight * weight, [weight]))
+        >>> with tf.Session() as session:
+        ...     session.run(tf.global_variables_initializer())
+        ...     session.run(step)
+        ...     print(session.run([weight, optimizer.iterations]))
+        [0.8, 1]
     """
 
     def __init__(self, optimizer, iterations=None):

@@ -54,17 +54,3 @@ def is_variable(value: Any) -> bool:
 def parts_of(value: Any) -> List[Any]:
     """The variables that a partitioned variable consists of; of any other value, that value."""
     return list(value) if isinstance(value, PartitionedVariable) else [value]
-
-
-def static_shape(value: Variable) -> List[int]:
-    """The shape of a variable.
-
-    Raises:
-        ValueError: If the variable was made without a fully known shape.
-    """
-    if not value.shape.is_fully_defined():
-        raise ValueError(
-            f"Cannot convert a partially known TensorShape to a Tensor: {value.shape}, of the "
-            f"parameter {value.name}. Give the variable a full shape when it is created."
-        )
-    return value.shape.as_list()

@@ -1,10 +1,27 @@
-"""Checks of optimizer weights before any of them is written."""
+"""Weights that are to be written into an optimizer: their layout, and checks of every value."""
 
-from typing import Any, List, Sequence
+from typing import Any, List, Sequence, Tuple
 
 import numpy as np
 
+from keras_optimizers.hosts import Host
 from keras_optimizers.tensorflow_types import Variable
+from keras_optimizers.variables import is_variable
+
+
+def in_layout_of(optimizer: Any, host: Host, values: List[Any]) -> Tuple[List[Variable], List[Any]]:
+    """The variables that `values` are for, and the values, in one order.
+
+    Some Kerases put `iterations` first where others leave it out, with the same state otherwise.
+    """
+    variables = list(optimizer.weights)
+    iterations = getattr(optimizer, "iterations", None)
+    left_out = is_variable(iterations) and not any(v is iterations for v in variables)
+    if left_out and variables and len(values) == len(variables) + 1:  # as in Keras 2.3
+        variables.insert(0, iterations)
+    if host.counts_first and variables and len(values) == len(variables) - 1:
+        values = [0, *values]  # a list of Keras 2.2, where this class left it out
+    return variables, values
 
 
 def check_weights(variables: Sequence[Variable], values: Sequence[Any]) -> List[np.ndarray]:

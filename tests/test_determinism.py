@@ -367,6 +367,7 @@ def test_upstream_may_write_a_parameter_before_its_second_read_and_ours_may_not(
 
 
 @pytest.mark.flaky_upstream
+@pytest.mark.slow
 @pytest.mark.parametrize("class_name", ["Nadam", "RMSprop"])
 def test_upstream_gives_more_than_one_result(class_name):
     found = distinct_results(build(class_name, upstream))
@@ -375,6 +376,7 @@ def test_upstream_gives_more_than_one_result(class_name):
 
 
 @pytest.mark.flaky_upstream
+@pytest.mark.slow
 @pytest.mark.parametrize("use_resource", [False, True], ids=["reference", "resource"])
 def test_upstream_without_decay_gives_more_than_one_result_when_parameters_are_read_twice(
     use_resource,

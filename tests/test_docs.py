@@ -3,33 +3,24 @@
 import argparse
 import ast
 import configparser
-import glob
 import importlib.util
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
-from typing import Dict, List, NamedTuple
+from typing import Dict, List
 
 import pytest
 
 from keras_optimizers import cli
+from tests import test_extending
+from tests.pages import PAGES, ROOT, Block, blocks_of, prepare, read
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-PAGES = sorted(
-    os.path.relpath(path, ROOT)
-    for pattern in ("*.md", "docs/*.md", "docs/hosts/*.md")
-    for path in glob.glob(os.path.join(ROOT, pattern))
-)
 HAS_KERAS = importlib.util.find_spec("keras") is not None
 
 # Pages that tests of their own follow step by step.
-FOLLOWED = {
-    "docs/add-an-optimizer.md": "tests/test_extending.py",
-    "docs/add-an-era-or-a-format.md": "tests/test_extending.py",
-}
+FOLLOWED = test_extending.FOLLOWED
 # Python blocks that do not run here, by page and first line: the test that runs the same.
 ELSEWHERE = {
     ("docs/hosts/horovod.md", "import os"): "test_horovod.test_the_script_of_the_page_runs",
@@ -101,44 +92,6 @@ inputs = tf.placeholder(tf.float32, (None, 4))
 loss, global_step = build_loss(), tf.train.get_or_create_global_step()
 """,
 }
-SCRIPT = """
-import sys
-import numpy as np
-import tensorflow as tf
-model = tf.keras.Sequential([tf.keras.layers.Dense(1, input_shape=(4,))])
-model.compile(tf.keras.optimizers.Adam(lr=0.01), "mse")
-assert "keras_optimizers" in type(model.optimizer).__module__ or "--any" in sys.argv
-model.train_on_batch(np.ones((32, 4)), np.ones((32, 1)))
-"""
-
-
-class Block(NamedTuple):
-    """A fenced block of a page; `line` is the number of its first line."""
-
-    page: str
-    line: int
-    language: str
-    text: str
-
-
-def read(path: str) -> str:
-    with open(os.path.join(ROOT, path), encoding="utf-8") as opened:
-        return opened.read()
-
-
-def blocks_of(page: str) -> List[Block]:
-    """The fenced blocks of a page, in their order; the indentation of lists is taken off."""
-    text = read(page)
-    fenced = re.finditer(r"^( *)```(.*)\n((?:.*\n)*?)\1```$", text, re.MULTILINE)
-    return [
-        Block(
-            page,
-            text.count("\n", 0, found.start()) + 2,
-            found.group(2),
-            re.sub("^" + found.group(1), "", found.group(3), flags=re.MULTILINE),
-        )
-        for found in fenced
-    ]
 
 
 BLOCKS = [block for page in PAGES for block in blocks_of(page)]
@@ -167,10 +120,15 @@ def is_elsewhere(block: Block) -> bool:
 
 
 def commands_of(page: str) -> Dict[str, int]:
-    """Line numbers by shell command; comments are taken off."""
+    """Line numbers by shell command, but of followed sections; comments are taken off."""
     commands = {}
+    followed = [
+        block
+        for heading in FOLLOWED.get(page, ())
+        for block in test_extending.section(page, heading)
+    ]
     for block in BLOCKS:
-        if block.page == page and block.language == "sh":
+        if block.page == page and block.language == "sh" and block not in followed:
             for number, line in enumerate(block.text.split("\n")):
                 words = shlex.split(line, comments=True)
                 if words:
@@ -241,20 +199,14 @@ def test_a_block_that_runs_elsewhere_is_there_and_so_is_the_test(page, first_lin
 
 
 @pytest.mark.parametrize("page", sorted(FOLLOWED))
-def test_a_page_that_is_followed_is_named_in_its_test(page):
-    tree = ast.parse(read(FOLLOWED[page]))
-    strings = [node.s for node in ast.walk(tree) if isinstance(node, ast.Str)]
-    assert os.path.basename(page) in strings
+def test_all_code_of_a_page_that_is_followed_is_in_the_followed_sections(page):
+    followed = [
+        block for heading in FOLLOWED[page] for block in test_extending.section(page, heading)
+    ]
+    assert followed and [block for block in python_of(page) if block not in followed] == []
 
 
 # Shell.
-
-
-def prepare(folder: object) -> None:
-    """The files that the pages' commands name."""
-    sources = os.path.join(ROOT, "tests", "eras", "sources")
-    shutil.copy(os.path.join(sources, "tf-keras-1.10", "adam.h5"), str(folder / "old.h5"))
-    (folder / "train.py").write_text(SCRIPT)
 
 
 def is_not_run(command: str) -> bool:
@@ -330,7 +282,7 @@ def test_bench_takes_the_arguments_that_the_pages_give_it():
     benches = [command for command in commands if command.startswith("keras-optimizers bench")]
     assert benches
     for command in benches:
-        options = cli._parser().parse_args(shlex.split(command)[1:])
+        options = cli._parser(shlex.split(command)[1:]).parse_args(shlex.split(command)[1:])
         assert isinstance(options, argparse.Namespace)
 
 

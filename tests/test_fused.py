@@ -5,7 +5,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 import keras_optimizers
-from keras_optimizers.lowering import kernels
+from keras_optimizers.lowering import fused
 from tests.training import CLASS_NAMES, CONFIGURATIONS, K, configured, fed_gradients, same_bits
 
 CASES = {name: (name, options) for name, options in CONFIGURATIONS.items()}
@@ -23,7 +23,7 @@ SHAPES = [(3, 5), (16,), (7, 2), (7, 2), (7, 2), ()]
 
 @pytest.fixture(autouse=True)
 def small_tensors_use_large_ones_kernels(monkeypatch):
-    monkeypatch.setattr(kernels, "_SCRATCH_FROM", 16)
+    monkeypatch.setattr(fused, "_SCRATCH_FROM", 16)
 
 
 def make(name, fused, **more):
@@ -182,9 +182,19 @@ def test_a_step_without_a_finite_gradient_leaves_nothing_behind():
         same_bits(expected, session.run(variables))
 
 
-def test_scratch_memory_is_nobodys_business():
-    build("RMSprop", True)
-    assert not [v for v in tf.global_variables() + tf.local_variables() if "scratch" in v.name]
+def test_scratch_memory_is_in_no_collection_so_nobody_initializes_or_saves_it():
+    optimizer, variables, _, _ = build("RMSprop", True)
+    graph = tf.get_default_graph()
+    scratch = [
+        op
+        for op in graph.get_operations()
+        if op.type == "VarHandleOp" and b"scratch" in op.get_attr("shared_name")
+    ]
+    assert scratch
+    hyperparameters = [v for v in vars(optimizer).values() if isinstance(v, tf.Variable)]
+    known = {v.op for v in [*variables, *optimizer.weights, *hyperparameters]}
+    collected = [v for name in graph.collections for v in graph.get_collection(name)]
+    assert {v.op for v in collected if isinstance(v, tf.Variable)} == known
 
 
 def test_fused_is_written_to_the_config_only_when_set():

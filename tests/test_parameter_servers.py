@@ -44,6 +44,7 @@ def traffic():
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("traffic")
 @pytest.mark.parametrize("kind", ["ours", "ours, fused", "ours, global step"])
 @pytest.mark.parametrize("name", ["SGD", "RMSprop", "Adam"])
 def test_only_parameters_go_down_and_gradients_up(traffic, name, kind):
@@ -62,6 +63,7 @@ def test_only_parameters_go_down_and_gradients_up(traffic, name, kind):
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("traffic")
 def test_the_benchmark_sees_what_upstream_sends(traffic):
     row = traffic["Adam", "upstream"]
     assert row["tensors"] == 51 and row["slots"] == 8 and row["parameters"] == 8
@@ -126,6 +128,7 @@ def placed(server):
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("servers")
 @pytest.mark.parametrize("class_name", CLASS_NAMES)
 def test_a_worker_with_two_servers_gets_the_bits_of_a_local_session(class_name, servers):
     with tf.Graph().as_default():
@@ -165,6 +168,7 @@ def test_training_goes_on_to_the_bit_on_new_servers_from_the_checkpoint(tmp_path
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("servers")
 @pytest.mark.parametrize("counter", ["its own", "the global step"])
 def test_no_step_of_workers_that_step_at_once_is_left_uncounted(counter, servers):
     with tf.Graph().as_default(), placed(servers):

@@ -51,9 +51,19 @@ def test_clipped_gradients_too(clipping, monkeypatch):
     same_bits(train(configured("Nadam", **clipping)), together)
 
 
+def stacked_elements():
+    """The number of elements of each stack that is taken apart."""
+    unstacked = [op for op in tf.get_default_graph().get_operations() if op.type == "Unpack"]
+    return {op.inputs[0].shape.num_elements() for op in unstacked}
+
+
 def test_stacks_are_bounded(monkeypatch):
+    train(configured("Adam"), steps=1)
+    assert 5 * 32 in stacked_elements()
+    K.clear_session()
     monkeypatch.setattr(stacked, "_LARGEST_STACK", 4 * 32)
     together = train(configured("Adam"))
+    assert 4 * 32 in stacked_elements() and max(stacked_elements()) == 4 * 32
     K.clear_session()
     monkeypatch.setattr(stacked, "_FEWEST", 1000)
     same_bits(train(configured("Adam")), together)

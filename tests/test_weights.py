@@ -33,15 +33,11 @@ def test_weights_written_are_the_weights_read(class_name):
 
 
 @pytest.mark.parametrize("class_name", CLASS_NAMES)
-def test_ten_thousand_reads_and_writes_leave_the_graph_as_it_was(class_name):
+def test_reads_and_writes_of_weights_add_nothing_to_the_graph(class_name):
     optimizer = trained(class_name)
-    weights = optimizer.get_weights()
-    optimizer.set_weights(weights)
     before = len(tf.get_default_graph().get_operations())
-    calls = 10000 if class_name == "Nadam" else 100
-    for _ in range(calls // 2):
-        weights = optimizer.get_weights()
-        optimizer.set_weights(weights)
+    for _ in range(3):
+        optimizer.set_weights(optimizer.get_weights())
     assert len(tf.get_default_graph().get_operations()) == before
 
 

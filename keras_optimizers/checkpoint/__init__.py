@@ -53,7 +53,13 @@ __all__ = [
 
 
 def formats() -> List[str]:
-    """The names of the formats that `write` takes."""
+    """The names of the formats that `write` takes.
+
+    Examples:
+        >>> from keras_optimizers import checkpoint
+        >>> "optimizer-v2" in checkpoint.formats()
+        True
+    """
     return _registry.names()
 
 
@@ -70,6 +76,17 @@ def read(path: Any, **options: Any) -> OptimizerState:
 
     Raises:
         CheckpointError: If the file cannot be read, or holds no optimizer's state.
+
+    Examples:
+        >>> import numpy as np
+        >>> from keras_optimizers.checkpoint import OptimizerState, Parameter, read, write
+        >>> parameters = [Parameter("dense/kernel", (2,), "float32")]
+        >>> slots = {"velocity": {"dense/kernel": np.float32([0.5, 0.25])}}
+        >>> options = {"lr": 0.1, "momentum": 0.9, "decay": 0.0, "nesterov": False}
+        >>> state = OptimizerState("SGD", options, 100, parameters, slots)
+        >>> report = write(state, "state.h5", "keras-2.3")
+        >>> read("state.h5")
+        <OptimizerState SGD, iterations=100, 1 parameters, slots: velocity>
     """
     return _registry.read(os.fspath(path), **options)
 
@@ -92,6 +109,19 @@ def write(
     Raises:
         CheckpointError: If the format has no place or no mathematics for it, or the file cannot
             be written, or read again as it was meant. Nothing has changed then.
+
+    Examples:
+        >>> import numpy as np
+        >>> from keras_optimizers.checkpoint import OptimizerState, Parameter, read, write
+        >>> parameters = [Parameter("dense/kernel", (2,), "float32")]
+        >>> slots = {"velocity": {"dense/kernel": np.float32([0.5, 0.25])}}
+        >>> options = {"lr": 0.1, "momentum": 0.9, "decay": 0.0, "nesterov": False}
+        >>> state = OptimizerState("SGD", options, 100, parameters, slots)
+        >>> report = write(state, "state.h5", "optimizer-v2")
+        >>> report.inexact
+        []
+        >>> read("state.h5").iterations
+        100
     """
     path = os.fspath(path)
     target = _registry.format_named(format)

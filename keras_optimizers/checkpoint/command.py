@@ -5,6 +5,11 @@ import json
 import sys
 from typing import Any, Callable, Dict, List, Sequence
 
+from keras_optimizers.checkpoint import inspection, migration, verification
+from keras_optimizers.checkpoint.errors import CheckpointError
+from keras_optimizers.checkpoint.formats import registry
+from keras_optimizers.checkpoint.storage import supervision
+
 FINE, DIFFERENT, UNUSABLE = 0, 1, 2
 
 INSPECT_EXAMPLES = """\
@@ -19,7 +24,7 @@ examples:
   keras-optimizers migrate old.h5 new.keras --to keras-3 --strict
   keras-optimizers migrate old.h5 new.h5 --to keras-2.3 --iterations 12000
   keras-optimizers migrate model.h5 --in-place --to tf-keras-1.10
-  keras-optimizers migrate old.h5 new.h5 --to keras-3 --dry-run
+  keras-optimizers migrate old.h5 new.keras --to keras-3 --dry-run
 """
 VERIFY_EXAMPLES = """\
 examples:
@@ -28,10 +33,8 @@ examples:
 """
 
 
-def migrate_examples() -> str:
+def _migrate_epilog() -> str:
     """The formats, and examples."""
-    from keras_optimizers.checkpoint.formats import registry
-
     titles = registry.titles()
     width = max(map(len, titles))
     listed = [f"  {name:<{width}}  {title}" for name, title in titles.items()]
@@ -40,6 +43,11 @@ def migrate_examples() -> str:
 
 def add_inspect_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `inspect`."""
+    parser.description = (
+        "Show the optimizer's state in a checkpoint of any era: class, hyperparameters, steps, "
+        "slots with shapes and norms, and what is missing."
+    )
+    parser.epilog = INSPECT_EXAMPLES
     parser.add_argument("file", metavar="FILE", help="a checkpoint with optimizer state")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--no-norms", action="store_true", help="do not read the slots' values")
@@ -49,6 +57,11 @@ def add_inspect_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_migrate_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `migrate`."""
+    parser.description = (
+        "Convert a checkpoint with optimizer state. Prints what became of every field. Exit "
+        "status 0: done; 1: refused as --strict asks; 2: impossible, nothing was written."
+    )
+    parser.epilog = _migrate_epilog()
     parser.add_argument("source", metavar="SRC", help="the checkpoint to convert")
     parser.add_argument("target", metavar="DST", nargs="?", help="where the result goes")
     parser.add_argument("--to", metavar="FORMAT", required=True, help="one of the formats below")
@@ -76,11 +89,22 @@ def add_migrate_arguments(parser: argparse.ArgumentParser) -> None:
         default="training",
         help="for saver: the name scope of the slots' variables (default: training)",
     )
+    parser.add_argument(
+        "--keras-version",
+        metavar="VERSION",
+        help="for HDF5 and .keras: the release that will read the file, where it differs from its "
+        "era (Keras 2.0.0 to 2.0.5; Nadam in Keras 3.0 to 3.9)",
+    )
     parser.set_defaults(command=_command(migrate, ["source", "model"]))
 
 
 def add_verify_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `verify`."""
+    parser.description = (
+        "Take the next step of both checkpoints in NumPy, on seeded gradients, and compare. "
+        "Exit status 0: the same; 1: different; 2: unreadable."
+    )
+    parser.epilog = VERIFY_EXAMPLES
     parser.add_argument("first", metavar="A", help="a checkpoint")
     parser.add_argument("second", metavar="B", help="another")
     parser.add_argument("--seed", type=int, default=1, help="of the gradients (default: 1)")
@@ -111,9 +135,6 @@ def _command(
     """`work` with user's errors as one line, and damaged files kept from doing harm."""
 
     def run(options: argparse.Namespace) -> int:
-        from keras_optimizers.checkpoint.errors import CheckpointError
-        from keras_optimizers.checkpoint.storage.supervision import supervised
-
         def guarded() -> int:
             try:
                 return work(options)
@@ -123,15 +144,12 @@ def _command(
 
         found = [getattr(options, name, None) for name in path_arguments]
         paths = [path for path in found if path]
-        return supervised(guarded, paths, not _needs_tensorflow(options, paths))
+        return supervision.supervised(guarded, paths, not _needs_tensorflow(options, paths))
 
     return run
 
 
 def _needs_tensorflow(options: argparse.Namespace, paths: Sequence[str]) -> bool:
-    from keras_optimizers.checkpoint.errors import CheckpointError
-    from keras_optimizers.checkpoint.formats import registry
-
     try:
         if registry.format_named(getattr(options, "to", "")).needs_tensorflow:
             return True
@@ -154,9 +172,6 @@ def read_options(options: argparse.Namespace) -> Dict[str, Any]:
 
 def inspect(options: argparse.Namespace) -> int:
     """What a checkpoint holds."""
-    from keras_optimizers.checkpoint import inspection
-    from keras_optimizers.checkpoint.formats import registry
-
     state = registry.read(options.file, **read_options(options))
     description = inspection.describe(state, norms=not options.no_norms, progress=_progress())
     if options.json:
@@ -168,12 +183,12 @@ def inspect(options: argparse.Namespace) -> int:
 
 def migrate(options: argparse.Namespace) -> int:
     """Convert a checkpoint."""
-    from keras_optimizers.checkpoint import inspection, migration
-
     if options.target is None and not options.in_place:
         print("keras-optimizers migrate: give DST, or --in-place", file=sys.stderr)
         return UNUSABLE
-    write_options = {"scope": options.scope} if options.to == "saver" else {}
+    given = {"scope": options.scope if options.to == "saver" else None}
+    given["keras_version"] = options.keras_version
+    write_options = {name: value for name, value in given.items() if value is not None}
     outcome = migration.migrate(
         options.source,
         options.source if options.target is None else options.target,
@@ -202,9 +217,6 @@ def migrate(options: argparse.Namespace) -> int:
 
 def verify(options: argparse.Namespace) -> int:
     """Compare the next step of two checkpoints."""
-    from keras_optimizers.checkpoint import inspection, verification
-    from keras_optimizers.checkpoint.formats import registry
-
     given = read_options(options)
     first, second = (registry.read(path, **given) for path in (options.first, options.second))
     for state in (first, second):
@@ -222,8 +234,6 @@ def verify(options: argparse.Namespace) -> int:
 
 def _progress() -> Any:
     """A progress bar on a terminal; elsewhere only the sign of life that supervision needs."""
-    from keras_optimizers.checkpoint.storage import supervision
-
     bar: List[Any] = []
 
     def show(done: int, total: int) -> None:

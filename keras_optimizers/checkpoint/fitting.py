@@ -43,6 +43,7 @@ def fit(state: OptimizerState, layout: Layout, report: Report) -> OptimizerState
         _nadam,
         _clipping,
         _slots,
+        _rows,
         _doubts,
     ):
         adapt(fitted, layout, report)
@@ -54,6 +55,8 @@ def fit(state: OptimizerState, layout: Layout, report: Report) -> OptimizerState
 def _hyperparameters(state: OptimizerState, layout: Layout, report: Report) -> None:
     era = state.era_defaults
     for name, default in OPTIMIZERS[state.class_name].defaults.items():
+        if name == "lr" and "learning_rate_schedule" in state.hyperparameters:
+            continue  # reported as a schedule
         if name in state.hyperparameters:
             report.add(name, COPIED, _shown(state.hyperparameters[name]))
             continue
@@ -68,8 +71,40 @@ def _hyperparameters(state: OptimizerState, layout: Layout, report: Report) -> N
 
 
 def _doubts(state: OptimizerState, layout: Layout, report: Report) -> None:
+    """What the reader was not certain of, and what it left out."""
     for name, explanation in state.doubts.items():
         report.add(name, DEFAULTED, explanation)
+    for name, explanation in state.left_out.items():
+        report.add(name, LOST, explanation)
+
+
+_ROWS = {
+    "all": "decays the slots of all rows in every step, and sums a batch's gradients of a row",
+    "touched": "leaves the slots of a row alone until a batch looks it up",
+    "unsummed": "squares the gradient of each lookup by itself where a batch looks a row up twice "
+    "(on TensorFlow; not on JAX)",
+}
+
+
+def _rows(state: OptimizerState, layout: Layout, report: Report) -> None:
+    """Embeddings, whose rows eras treat differently."""
+    if state.has_embeddings is False or not any(len(one.shape) == 2 for one in state.parameters):
+        return
+    arguments = (state.class_name, state.hyperparameters)
+    before = layouts.treatment_of_rows(state.provenance.format, *arguments)
+    after = layouts.treatment_of_rows(layout.name, *arguments)
+    if before == after:
+        return
+    explanation = (
+        f"{state.class_name} of {layout.name} {_ROWS[after]}; {state.provenance.format or 'ours'} "
+        f"{_ROWS[before]}"
+    )
+    if state.has_embeddings is None:
+        explanation = (
+            "if the model has an Embedding, which the source does not tell (give the model with "
+            f"--model FILE): {explanation}"
+        )
+    report.add("rows of embeddings", APPROXIMATE, explanation)
 
 
 def _shown(value: Any) -> str:
@@ -98,8 +133,13 @@ def _later_options(state: OptimizerState, layout: Layout, report: Report) -> Non
             continue
         if layout.weight_decay and name == "weight_decay":
             report.add(name, COPIED, _shown(value))
+            continue
+        del state.hyperparameters[name]
+        if name in layout.unset_arguments:
+            what = layout.ahead.get(name, "its state")
+            explanation = f"{_shown(value)}: {what} are not carried over; set it in code"
+            report.add(name, LOST, explanation.replace("its state are", "it is"))
         else:
-            del state.hyperparameters[name]
             report.add(name, LOST, f"{layout.name} has no {name}; it was {_shown(value)}")
 
 

@@ -26,6 +26,18 @@ def capture(optimizer: Any) -> OptimizerState:
 
     Raises:
         ValueError: If it has no state yet, or is no optimizer of ours.
+
+    Examples:
+        >>> import tensorflow.compat.v1 as tf
+        >>> from keras_optimizers import Adam, checkpoint
+        >>> weight = tf.get_variable("weight", initializer=1.0, use_resource=True)
+        >>> optimizer = Adam()
+        >>> step = tf.group(*optimizer.get_updates(weight * weight, [weight]))
+        >>> with tf.Session() as session:
+        ...     session.run(tf.global_variables_initializer())
+        ...     session.run(step)
+        ...     print(checkpoint.capture(optimizer))
+        <OptimizerState Adam, iterations=1, 1 parameters, slots: first_moment, second_moment>
     """
     _check(optimizer)
     names = list(optimizer.weight_scalars)
@@ -67,6 +79,20 @@ def restore(optimizer: Any, state: OptimizerState, names: Optional[Sequence[str]
 
     Raises:
         ValueError: If the class, the parameters or a constant (epsilon, amsgrad ...) differ.
+
+    Examples:
+        >>> import tensorflow.compat.v1 as tf
+        >>> from keras_optimizers import Adam, checkpoint
+        >>> weight = tf.get_variable("weight", initializer=1.0, use_resource=True)
+        >>> optimizer = Adam()
+        >>> step = tf.group(*optimizer.get_updates(weight * weight, [weight]))
+        >>> with tf.Session() as session:
+        ...     session.run(tf.global_variables_initializer())
+        ...     state = checkpoint.capture(optimizer)
+        ...     session.run(step)
+        ...     report = checkpoint.restore(optimizer, state)
+        ...     print(session.run(optimizer.iterations), report.inexact)
+        0 []
     """
     from keras_optimizers.variables import is_variable
 

@@ -78,6 +78,11 @@ def _ways(shapes: Sequence[Shape], candidates: Sequence[Candidate]) -> List[Tupl
     return [tuple(way)] * counts[0][0]
 
 
+def sorted_by_name(candidates: Sequence[Candidate]) -> List[Candidate]:
+    """In the order of the names that their files have: Keras 2.0.0 to 2.0.5 trained in it."""
+    return sorted(candidates, key=lambda one: one.name + ":0")
+
+
 def unique_names(candidates: Sequence[Candidate]) -> List[str]:
     """Their names; where two are equal, with a number behind the later ones."""
     seen: dict = {}

@@ -61,15 +61,8 @@ def depends_on_iterations(state: OptimizerState) -> bool:
 
 def momentum_product(state: OptimizerState, iterations: int, dtype: Any = np.float32) -> Any:
     """Nadam's `m_schedule` after `iterations` steps, multiplied up in `dtype` as the steps do."""
-    number = np.dtype(dtype).type
-    beta_1 = number(value_of(state, "beta_1"))
-    decay = float(value_of(state, "schedule_decay"))
-    product = number(1)
-    for step in range(1, iterations + 1):
-        product = product * numpy_rules.nadam_momentum(number, number(step), beta_1, decay)
-        if product == 0:  # below the smallest number, where it stays
-            break
-    return number(product)
+    beta_1, decay = float(value_of(state, "beta_1")), float(value_of(state, "schedule_decay"))
+    return numpy_rules.nadam_momentum_product(np.dtype(dtype).type, iterations, beta_1, decay)
 
 
 def learning_rate(state: OptimizerState) -> float:

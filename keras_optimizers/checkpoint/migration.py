@@ -203,6 +203,18 @@ def migrate(
 
     Raises:
         CheckpointError: If that is impossible. Nothing has changed then.
+
+    Examples:
+        >>> import numpy as np
+        >>> from keras_optimizers.checkpoint import OptimizerState, Parameter, migrate, write
+        >>> parameters = [Parameter("dense/kernel", (2,), "float32")]
+        >>> slots = {"velocity": {"dense/kernel": np.float32([0.5, 0.25])}}
+        >>> options = {"lr": 0.1, "momentum": 0.9, "decay": 0.0, "nesterov": False}
+        >>> state = OptimizerState("SGD", options, 100, parameters, slots)
+        >>> report = write(state, "old.h5", "keras-2.3")
+        >>> outcome = migrate("old.h5", "new.h5", to="optimizer-v2")
+        >>> outcome.written, outcome.report.inexact
+        (True, [])
     """
     _check_places(source, target, in_place, overwrite)
     format = registry.format_named(to)

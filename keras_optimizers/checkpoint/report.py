@@ -24,7 +24,16 @@ class Entry(NamedTuple):
 
 
 class Report:
-    """The entries of one conversion, in the order of the fields."""
+    """The entries of one conversion, in the order of the fields.
+
+    Examples:
+        >>> from keras_optimizers.checkpoint import Report
+        >>> report = Report()
+        >>> report.add("lr", "copied", "0.01")
+        >>> report.add("clipnorm", "lost", "1: saver-tf-train does not clip")
+        >>> [entry.field for entry in report.inexact]
+        ['clipnorm']
+    """
 
     def __init__(self) -> None:
         self.entries: List[Entry] = []

@@ -18,24 +18,21 @@ import numpy as np
 Shape = Tuple[int, ...]
 
 
-class Parameter(NamedTuple):
-    """A trained variable: its name without ":0", its shape, its dtype's name.
-
-    `value` is its array where the source holds it, else None.
-    """
-
-    name: str
-    shape: Shape
-    dtype: str
-    value: Optional["Array"] = None
-
-
 class Array:
     """An array that is read when it is asked for, so that large files pass through in pieces.
 
     Attributes:
         shape: tuple of ints.
         dtype: NumPy dtype.
+
+    Examples:
+        >>> import numpy as np
+        >>> from keras_optimizers.checkpoint import Array
+        >>> array = Array((2, 3), "float32", lambda: np.zeros((2, 3)))
+        >>> array, array.size_in_bytes
+        (Array(shape=(2, 3), dtype=float32), 24)
+        >>> Array.of([1.0, 2.0]).scaled(0.5).read()
+        array([0.5, 1. ])
     """
 
     def __init__(self, shape: Sequence[int], dtype: Any, load: Callable[[], np.ndarray]) -> None:
@@ -93,6 +90,23 @@ class _Scaled(Array):
         return self._original.scaled(1.0 if abs(both - 1) < 1e-6 else both)
 
 
+class Parameter(NamedTuple):
+    """A trained variable: its name without ":0", its shape, its dtype's name.
+
+    `value` is its array where the source holds it, else None.
+
+    Examples:
+        >>> from keras_optimizers.checkpoint import Parameter
+        >>> Parameter("dense/kernel", (784, 10), "float32").shape
+        (784, 10)
+    """
+
+    name: str
+    shape: Shape
+    dtype: str
+    value: Optional[Array] = None
+
+
 class Provenance(NamedTuple):
     """Where a state comes from.
 
@@ -101,6 +115,11 @@ class Provenance(NamedTuple):
         format: the name of the layout that it was read by.
         title: the same for people.
         producer: which program wrote it, as far as the file says.
+
+    Examples:
+        >>> from keras_optimizers.checkpoint import Provenance
+        >>> Provenance("model.h5", "keras-2.3").producer
+        'unknown'
     """
 
     path: str = ""
@@ -130,10 +149,26 @@ class OptimizerState:
         provenance: where it comes from.
         notes: sentences about what was assumed when the source was read.
         doubts: by the name of a hyperparameter: why the source does not tell it for certain.
+        left_out: by the name of a field: what a reader found and did not take, because nothing
+            that converts has a place for it.
+        has_embeddings: whether the model looks up rows of a parameter; None where the source does
+            not tell. Eras treat rows that no batch touches differently.
         era_defaults: values that the source's era uses for hyperparameters that are not in it.
         steps_in_rates: the finished steps that `lr` and `decay` already include, where they were
             rewritten for a layout without `iterations`; None where they were not.
         opened_file: keeps the file open that the arrays are read from.
+
+    Examples:
+        >>> import numpy as np
+        >>> from keras_optimizers.checkpoint import OptimizerState, Parameter
+        >>> parameters = [Parameter("dense/kernel", (2,), "float32")]
+        >>> slots = {"velocity": {"dense/kernel": np.float32([0.5, 0.25])}}
+        >>> options = {"lr": 0.1, "momentum": 0.9, "decay": 0.0, "nesterov": False}
+        >>> state = OptimizerState("SGD", options, 100, parameters, slots)
+        >>> state
+        <OptimizerState SGD, iterations=100, 1 parameters, slots: velocity>
+        >>> state.slots["velocity"]["dense/kernel"].read()
+        array([0.5 , 0.25], dtype=float32)
     """
 
     def __init__(
@@ -159,6 +194,8 @@ class OptimizerState:
         self.provenance = provenance
         self.notes: List[str] = list(notes)
         self.doubts: Dict[str, str] = {}
+        self.left_out: Dict[str, str] = {}
+        self.has_embeddings: Optional[bool] = None
         self.era_defaults: Dict[str, Any] = {}
         self.steps_in_rates: Optional[int] = None
         self.opened_file: Any = None
@@ -194,6 +231,8 @@ class OptimizerState:
             self.notes,
         )
         copied.doubts = dict(self.doubts)
+        copied.left_out = dict(self.left_out)
+        copied.has_embeddings = self.has_embeddings
         copied.era_defaults = dict(self.era_defaults)
         copied.steps_in_rates = self.steps_in_rates
         copied.opened_file = self.opened_file

@@ -6,6 +6,7 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 import numpy as np
 
 from keras_optimizers.checkpoint import mathematics
+from keras_optimizers.checkpoint.eras import layouts
 from keras_optimizers.checkpoint.errors import CheckpointError
 from keras_optimizers.checkpoint.state import OptimizerState, Parameter
 
@@ -90,9 +91,37 @@ def _problems(one: OptimizerState, other: OptimizerState) -> List[str]:
     for state in (one, other):
         if needed and state.iterations is None:
             problems.append(f"{_name(state)} does not hold iterations; 0 was assumed.")
-        if state.hyperparameters.get("learning_rate_schedule") is not None:
-            problems.append(f"{_name(state)} has a learning-rate schedule that is not computed.")
+    if _schedule(one) != _schedule(other):
+        problems.append(
+            "The learning rates are different schedules, which are not computed: "
+            f"{_schedule(one)} and {_schedule(other)}."
+        )
+    if one.class_name == other.class_name and (one.has_embeddings or other.has_embeddings):
+        treatments = {
+            layouts.treatment_of_rows(
+                state.provenance.format, state.class_name, state.hyperparameters
+            )
+            for state in (one, other)
+        }
+        if len(treatments) > 1:
+            problems.append(
+                "The model has an Embedding, and the two eras treat its rows differently, which "
+                "these gradients, of all rows, do not show; `migrate --dry-run` says how."
+            )
     return problems
+
+
+def _schedule(state: OptimizerState) -> Optional[Tuple[str, Dict[str, Any]]]:
+    """A learning-rate schedule, without what eras write differently; None where there is none."""
+    schedule = state.hyperparameters.get("learning_rate_schedule")
+    if schedule is None:
+        return None
+    config = {
+        key: value
+        for key, value in schedule.get("config", {}).items()
+        if key != "name" and value is not None
+    }
+    return str(schedule.get("class_name")).split(">")[-1], config
 
 
 def _name(state: OptimizerState) -> str:

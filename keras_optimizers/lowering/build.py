@@ -1,124 +1,132 @@
-"""Chooses, for each parameter, the ops that an optimizer's rule becomes."""
+"""Chooses, for each parameter of a step, the ops that the update rule becomes."""
 
 from types import SimpleNamespace
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional, Sequence
 
 import tensorflow.compat.v1 as tf
 
-from keras_optimizers.coefficients import Transport
-from keras_optimizers.expressions import Expression, wrapped
-from keras_optimizers.lowering import kernels
-from keras_optimizers.lowering.dense import DenseUpdate
+from keras_optimizers.coefficients import CoefficientsByTask
+from keras_optimizers.expressions import Coefficients, Expression, NewValues, Slots, as_expression
+from keras_optimizers.lowering.assignments import assign
+from keras_optimizers.lowering.constants import Constants
+from keras_optimizers.lowering.dense import DenseUpdate, Writes
+from keras_optimizers.lowering.fused import FusedKernels, can_be_fused
 from keras_optimizers.lowering.sparse import SparseUpdate
 from keras_optimizers.lowering.stacked import NotElementwise, StackedUpdate, stacks
+from keras_optimizers.lowering.values import Leaves
+from keras_optimizers.parameters import TrainedParameter
 from keras_optimizers.placement import colocated_with
-from keras_optimizers.tensorflow_types import Tensor, Variable
 
-Formulas = Tuple[Expression, Dict[str, Expression]]
+if TYPE_CHECKING:
+    from typing_extensions import Protocol
+else:
+    Protocol = object  # Python 3.7 has none
 
 
-class BuildUpdates:
-    """The ops of one step, under the control dependencies that are in force.
+class UpdateRule(Protocol):
+    """What is needed of an optimizer; see `Optimizer` for what each does."""
 
-    Arguments:
-        optimizer: gives `update_rule`, `fused_rule` and `fused`.
-        parameters: the variables.
-        gradients: a tensor or `IndexedSlices` each.
-        slots: a dict by role each.
-        transport: gives each parameter its coefficients.
+    fused: bool
 
-    Attributes:
-        writes: the ops that write.
-        to_assign: (variable, value) pairs that are to be assigned after all `writes`.
-    """
+    def update_rule(
+        self, parameter: Any, gradient: Any, slots: Slots, coefficients: Coefficients
+    ) -> NewValues:
+        """The new value of a parameter, and those of its slots that change."""
 
-    def __init__(
-        self,
-        optimizer: Any,
-        parameters: Sequence[Variable],
-        gradients: Sequence[Any],
-        slots: Sequence[Dict[str, Variable]],
-        transport: Transport,
-    ) -> None:
-        self._optimizer = optimizer
-        self._parameters, self._gradients, self._slots = parameters, gradients, slots
-        self._transport = transport
-        self._constants = kernels.Constants()
-        self.writes: List[tf.Operation] = []
-        self.to_assign: List[Tuple[Variable, Tensor]] = []
-        left = [index for index in range(len(parameters)) if not self._fused(index)]
-        for members in stacks(parameters, gradients, left):
-            if self._stacked(members):
-                left = [index for index in left if index not in set(members)]
-        for index in left:
-            self._alone(index)
+    def fused_rule(
+        self, kernels: FusedKernels, slots: Slots, coefficients: Coefficients
+    ) -> Optional[List[tf.Operation]]:
+        """The ops that do the same by fused kernels; None without such kernels."""
 
-    def _coefficients_of(self, index: int) -> SimpleNamespace:
-        return self._transport.to(self._parameters[index])
 
-    def _formulas(self, update: Any, index: int) -> Formulas:
-        """What the rule makes of the expressions of `update`."""
-        scalars = {n: wrapped(value) for n, value in vars(self._coefficients_of(index)).items()}
-        new_parameter, new_slots = self._optimizer.update_rule(
-            update.parameter,
-            update.gradient,
-            SimpleNamespace(**update.slots),
-            SimpleNamespace(**scalars),
-        )
-        return wrapped(new_parameter), {role: wrapped(new) for role, new in new_slots.items()}
+class Formulas(NamedTuple):
+    """What an update rule makes of expressions."""
 
-    def _fused(self, index: int) -> bool:
-        """Use fused kernels, where they are asked for and there are any."""
-        parameter = self._parameters[index]
-        if not self._optimizer.fused or not kernels.can_be_fused(parameter):
-            return False
-        with colocated_with(parameter):
-            step = kernels.FusedStep(parameter, self._gradients[index], self._constants)
-            writes = self._optimizer.fused_rule(
-                step, SimpleNamespace(**self._slots[index]), self._coefficients_of(index)
+    new_parameter: Expression
+    new_slots: Dict[str, Expression]
+
+
+def build_updates(
+    rule: UpdateRule, parameters: Sequence[TrainedParameter], coefficients: CoefficientsByTask
+) -> Writes:
+    """The ops of one step, under the control dependencies that are in force."""
+    lowering = _Lowering(rule, coefficients)
+    writes = Writes([], [])
+    remaining = []
+    for parameter in parameters:
+        fused = lowering.fused(parameter)
+        if fused is None:
+            remaining.append(parameter)
+        else:
+            writes.ops.extend(fused)
+    for group in stacks(remaining):
+        stacked = lowering.stacked(group)
+        if stacked is not None:
+            writes.ops.extend(stacked)
+            done = set(group)
+            remaining = [parameter for parameter in remaining if parameter not in done]
+    for parameter in remaining:
+        ops, assignments = lowering.single(parameter)
+        writes.ops.extend(ops)
+        writes.assignments.extend(assignments)
+    return writes
+
+
+class _Lowering:
+    """The ways of updating parameters, with what all parameters of a step share."""
+
+    def __init__(self, rule: UpdateRule, coefficients: CoefficientsByTask) -> None:
+        self._rule = rule
+        self._coefficients = coefficients
+        self._constants = Constants()
+        self._exact = not rule.fused
+
+    def fused(self, parameter: TrainedParameter) -> Optional[List[tf.Operation]]:
+        """Fused kernels; None where they are not asked for, or there are none."""
+        variable = parameter.variable
+        if self._exact or not can_be_fused(variable):
+            return None
+        with colocated_with(variable):
+            ops = self._rule.fused_rule(
+                FusedKernels(parameter, self._constants),
+                SimpleNamespace(**parameter.slots),
+                self._coefficients.of(parameter),
             )
-            if writes is None:
-                return False
-            constraint = getattr(parameter, "constraint", None)
-            if constraint is not None:
-                with tf.control_dependencies(writes):
-                    value = constraint(parameter.read_value())
-                    writes = [*writes, kernels.assign(parameter, value)]
-        self.writes += writes
-        return True
+            if ops is not None and parameter.constraint is not None:
+                with tf.control_dependencies(ops):
+                    value = parameter.constraint(variable.read_value())
+                    ops = [*ops, assign(variable, value)]
+        return ops
 
-    def _stacked(self, members: List[int]) -> bool:
-        """Update several small parameters at once, if their formulas allow it."""
-        first = members[0]
-        update = StackedUpdate(
-            [self._parameters[index] for index in members],
-            {role: [self._slots[index][role] for index in members] for role in self._slots[first]},
-            [self._gradients[index] for index in members],
-            self._constants,
-            exact=not self._optimizer.fused,
-        )
+    def stacked(self, group: Sequence[TrainedParameter]) -> Optional[List[tf.Operation]]:
+        """Ops on the stack of several parameters; None where the formulas do not allow it."""
+        update = StackedUpdate(group, self._constants, self._exact)
         try:
-            formulas = self._formulas(update, first)
+            formulas = self._formulas(group[0], update.leaves)
         except NotElementwise:
-            return False
+            return None
         if not update.suits(*formulas):
-            return False
-        with colocated_with(self._parameters[first]):
-            self.writes += update.emit(*formulas)
-        return True
+            return None
+        with colocated_with(group[0].variable):
+            return update.emit(*formulas)
 
-    def _alone(self, index: int) -> None:
-        """Update one parameter."""
-        parameter, gradient = self._parameters[index], self._gradients[index]
-        sparse = isinstance(gradient, tf.IndexedSlices)
-        with colocated_with(parameter):
-            update = (SparseUpdate if sparse else DenseUpdate)(
-                parameter,
-                self._slots[index],
-                gradient,
-                self._constants,
-                exact=not self._optimizer.fused,
-            )
-            writes, to_assign = update.emit(*self._formulas(update, index))
-        self.writes += writes
-        self.to_assign += to_assign
+    def single(self, parameter: TrainedParameter) -> Writes:
+        """The ops of one parameter alone."""
+        kind = SparseUpdate if parameter.is_sparse else DenseUpdate
+        with colocated_with(parameter.variable):
+            update = kind(parameter, self._constants, self._exact)
+            return update.emit(*self._formulas(parameter, update.leaves))
+
+    def _formulas(self, parameter: TrainedParameter, leaves: Leaves) -> Formulas:
+        """What the rule makes of `leaves`."""
+        coefficients = vars(self._coefficients.of(parameter))
+        new_parameter, new_slots = self._rule.update_rule(
+            leaves.parameter,
+            leaves.gradient,
+            SimpleNamespace(**leaves.slots),
+            SimpleNamespace(**{n: as_expression(value) for n, value in coefficients.items()}),
+        )
+        return Formulas(
+            as_expression(new_parameter),
+            {role: as_expression(new) for role, new in new_slots.items()},
+        )

@@ -1,335 +1,220 @@
 """One parameter's update from a dense gradient: in place, where kernels keep the bits."""
 
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional
 
 import tensorflow.compat.v1 as tf
 
 from keras_optimizers.expressions import (
     ADD,
-    DIVIDE,
     FUNCTIONS,
-    MULTIPLY,
-    ROOT,
-    SQUARE,
     SUBTRACT,
-    Cell,
     Expression,
     Gradient,
-    Known,
-    Scalar,
+    TensorValue,
+    VariableValue,
 )
 from keras_optimizers.lowering import kernels
-from keras_optimizers.tensorflow_types import Tensor, Variable
+from keras_optimizers.lowering.assignments import Assignment, assign, is_ref
+from keras_optimizers.lowering.constants import Constants
+from keras_optimizers.lowering.patterns import (
+    Change,
+    OverRoot,
+    adagrad_step,
+    contains,
+    is_share_of,
+    is_sum_on,
+    momentum_step,
+    over_root,
+    scaled,
+    scaled_quotient,
+)
+from keras_optimizers.lowering.rounding import kernels_keep_the_bits
+from keras_optimizers.lowering.values import Accesses, DenseValues, Leaves, Written
+from keras_optimizers.parameters import TrainedParameter
+from keras_optimizers.tensorflow_types import Variable
 
-# Elements from which a variable made for one kernel costs less than the passes it saves.
+# Number of elements from which a variable made for one kernel costs less than what it saves.
 _TEMPORARY_FROM = 2**16
+
+
+class Writes(NamedTuple):
+    """What an update does."""
+
+    ops: List[tf.Operation]  # they write
+    assignments: List[Assignment]  # still to be made, after the ops of all parameters
 
 
 class DenseUpdate:
     """Turns the formulas of one parameter's update into ops.
 
     Arguments:
-        parameter: the variable.
-        slots: its slots, by role.
-        gradient: tensor of the parameter's shape.
+        parameter: the parameter.
         constants: shared by all parameters of the step.
-        exact: whether the bits must be those of the formulas as they stand.
+        exact: whether the bits must be those of the formulas as they are written.
+
+    Attributes:
+        leaves: what the update rule is to be called with.
+        values: computes formulas.
+        accesses: what has been read and written so far; shared with `values`.
     """
 
-    def __init__(
-        self,
-        parameter: Variable,
-        slots: Dict[str, Variable],
-        gradient: Any,
-        constants: kernels.Constants,
-        exact: bool = True,
-    ) -> None:
-        self.parameter = Cell(parameter, self.tensor)
-        self.slots = {role: Cell(slot, self.tensor) for role, slot in slots.items()}
-        self.gradient = Gradient(self.tensor)
-        self._gradient = gradient
-        self._constants = constants
-        self._exact = exact
-        self._kernels_keep_the_bits = kernels.keep_the_bits(parameter)
-        self._tensors: Dict[Expression, Tensor] = {}
-        self._reads: Dict[Expression, List[Tensor]] = {}
-        # Formulas whose values are in a variable by now: the variable and the op that wrote it.
-        self._written: Dict[Expression, Tuple[Variable, tf.Operation]] = {}
+    def __init__(self, parameter: TrainedParameter, constants: Constants, exact: bool) -> None:
+        self.parameter = parameter
+        self.exact = exact
+        self.accesses = Accesses()
+        self.values = self.make_values(constants)
+        self.leaves = Leaves(parameter, self.values.tensor)
+        self.keeps_bits = kernels_keep_the_bits(parameter.variable)
 
-    def emit(
-        self, new_parameter: Expression, new_slots: Dict[str, Expression]
-    ) -> Tuple[List[tf.Operation], List[Tuple[Variable, Tensor]]]:
-        """The ops that write, and what is left to assign: (variable, value)."""
-        changes = [(self.slots[role], value) for role, value in new_slots.items()]
-        changes.append((self.parameter, new_parameter))
-        together = self._both_in_one_kernel(changes)
+    def make_values(self, constants: Constants) -> DenseValues:
+        """What computes the formulas."""
+        return DenseValues(self.parameter, constants, self.accesses)
+
+    def emit(self, new_parameter: Expression, new_slots: Dict[str, Expression]) -> Writes:
+        """The ops that write, and what is left to assign."""
+        changes = [Change(self.leaves.slots[role], value) for role, value in new_slots.items()]
+        changes.append(Change(self.leaves.parameter, new_parameter))
+        together = self.write_all(changes)
         if together is not None:
-            return [together], []
+            return Writes([together], [])
         self._read_ahead(changes)
-        writes: List[tf.Operation] = []
-        for cell, value in changes:
-            if kernels.is_ref(cell.variable):  # others may still need what is there
-                return writes, [(cell.variable, self._value_to_assign(value))]
-            with tf.control_dependencies(self._reads.get(cell, [])):
-                writes.append(self._write(cell, value))
-            self._written[value] = (cell.variable, writes[-1])
-        return writes, []
+        ops: List[tf.Operation] = []
+        for target, value in changes:
+            if is_ref(target.variable):  # others may still need what is there
+                return Writes(ops, [Assignment(target.variable, self.value_to_assign(value))])
+            with tf.control_dependencies(self.accesses.reads.get(target, [])):
+                ops.append(self.write(target, value))
+            self.accesses.written[value] = Written(target.variable, ops[-1])
+        return Writes(ops, [])
 
-    def tensor(self, formula: Expression) -> Tensor:
-        """The value of `formula`, computed as it stands."""
-        for node in self._unwritten(formula):
-            if node in self._written and node not in self._tensors:
-                self._tensors[node] = self._read_written(node)
-        return formula.evaluate(self._leaf, self._tensors)
+    # `SparseUpdate` overrides these three.
+
+    def write_all(self, changes: List[Change]) -> Optional[tf.Operation]:
+        """The one op that makes all changes; None where there is no such kernel."""
+        if not self.may_write_all:
+            return None
+        momentum, adagrad = momentum_step(changes), adagrad_step(changes)
+        slot, variable = changes[0].target.variable, self.parameter.variable
+        scalar, tensor = self.values.scalar, self.values.tensor
+        if momentum is not None:
+            return kernels.add_momentum(
+                variable,
+                slot,
+                scalar(momentum.momentum),
+                scalar(momentum.scale),
+                tensor(momentum.gradient),
+            )
+        if adagrad is not None:
+            return kernels.add_square_and_subtract_over_root(
+                variable,
+                slot,
+                scalar(adagrad.scale),
+                scalar(adagrad.epsilon),
+                tensor(adagrad.gradient),
+            )
+        return None
+
+    def write(self, target: VariableValue, value: Expression) -> tf.Operation:
+        """The op that gives the variable of `target` the new `value`."""
+        if target is self.leaves.parameter and self.parameter.constraint is not None:
+            return assign(target.variable, self.value_to_assign(value))
+        if not self.keeps_bits:
+            return assign(target.variable, self.values.tensor(value))
+        if value.operator in (ADD, SUBTRACT):
+            first, second = value.operands
+            if value.operator == ADD and (second is target or is_share_of(target, second)):
+                first, second = second, first  # a sum of two has the same bits in either order
+            if not contains(second, target):
+                if first is target:
+                    return self._add(target.variable, value.operator, second)
+                if is_share_of(target, first) or is_sum_on(target, first):
+                    with tf.control_dependencies([self.write(target, first)]):
+                        return self._add(target.variable, value.operator, second)
+        return assign(target.variable, self.values.tensor(value))
+
+    def value_to_assign(self, value: Expression) -> Any:
+        """The parameter's new value, through its constraint."""
+        new, constraint = self.values.tensor(value), self.parameter.constraint
+        return new if constraint is None else constraint(new)
 
     @property
-    def _constraint(self) -> Any:
-        return getattr(self.parameter.variable, "constraint", None)
+    def may_write_all(self) -> bool:
+        """Whether a kernel may write the parameter and its slots in one op."""
+        return (
+            self.keeps_bits
+            and not is_ref(self.parameter.variable)
+            and not self.accesses.reads
+            and self.parameter.constraint is None
+        )
 
-    def _value_to_assign(self, value: Expression) -> Any:
-        new = self.tensor(value)
-        return new if self._constraint is None else self._constraint(new)
-
-    # Values.
-
-    def _leaf(self, leaf: Expression) -> Tensor:
-        if isinstance(leaf, Gradient):
-            return self._gradient
-        if isinstance(leaf, Cell):
-            value = tf.convert_to_tensor(leaf.variable)
-            self._reads.setdefault(leaf, []).append(value)
-            return value
-        if isinstance(leaf, Known):
-            return leaf.tensor
-        assert isinstance(leaf, Scalar)
-        return self._scalar(leaf)
-
-    def _scalar(self, leaf: Scalar) -> Tensor:
-        return self._constants.opaque(leaf.value, self.parameter.variable)
-
-    def _read_written(self, formula: Expression) -> Tensor:
-        variable, write = self._written[formula]
-        with tf.control_dependencies([write]):
-            return variable.read_value()
-
-    def _unwritten(self, formula: Expression) -> Iterator[Expression]:
-        """`formula` and all below it, but nothing below what is in a variable by now."""
-        yield formula
-        if formula not in self._written:
-            for operand in formula.operands:
-                yield from self._unwritten(operand)
-
-    def _read_ahead(self, changes: List[Tuple[Cell, Expression]]) -> None:
-        """Read what the formulas of others need from before the step, before it is overwritten."""
+    def _read_ahead(self, changes: List[Change]) -> None:
+        """Read the variables whose old values later formulas need, before they are overwritten."""
         new = {value for _, value in changes}
 
         def below(formula: Expression) -> Iterator[Expression]:
             for operand in formula.operands:
-                if operand not in new:  # which will be read where it was written
+                if operand not in new:  # new values are read where they were written
                     yield operand
                     yield from below(operand)
 
-        for cell, own in changes:
+        for target, its_value in changes:
             if any(
-                value is cell or cell in set(below(value))
+                value is target or target in set(below(value))
                 for _, value in changes
-                if value is not own
+                if value is not its_value
             ):
-                self._read_early(cell)
+                self.values.tensor(target)
 
-    def _read_early(self, cell: Cell) -> None:
-        self.tensor(cell)
-
-    # Writing.
-
-    def _both_in_one_kernel(self, changes: List[Tuple[Cell, Expression]]) -> Optional[tf.Operation]:
-        """The one op that does all, where there is one."""
-        pair = one_kernel(changes)
-        if pair is None or not self._may_use_kernels:
-            return None
-        arguments = [
-            self._scalar(one) if isinstance(one, Scalar) else self.tensor(one)
-            for one in pair.arguments
-        ]
-        (slot, _), (parameter, _) = changes
-        return pair.kernel(parameter.variable, slot.variable, *arguments)
-
-    @property
-    def _may_use_kernels(self) -> bool:
-        """Whether a kernel may write the parameter and its slots in one go."""
-        return (
-            self._kernels_keep_the_bits
-            and not kernels.is_ref(self.parameter.variable)
-            and not self._reads
-            and self._constraint is None
-        )
-
-    def _write(self, cell: Cell, value: Expression) -> tf.Operation:
-        """The op that gives `cell` the new `value`."""
-        if cell is self.parameter and self._constraint is not None:
-            return kernels.assign(cell.variable, self._value_to_assign(value))
-        if not self._kernels_keep_the_bits:
-            return kernels.assign(cell.variable, self.tensor(value))
-        if value.operator in (ADD, SUBTRACT):
-            first, second = value.operands
-            if value.operator == ADD and (second is cell or _is_decay_of(cell, second)):
-                first, second = second, first  # the sum of two is the same either way
-            if not _contains(second, cell):
-                if first is cell:
-                    return self._add(cell, value.operator, second)
-                if _is_decay_of(cell, first) or _is_sum_on(cell, first):
-                    with tf.control_dependencies([self._write(cell, first)]):
-                        return self._add(cell, value.operator, second)
-        return kernels.assign(cell.variable, self.tensor(value))
-
-    def _add(self, cell: Cell, operator: str, value: Expression) -> tf.Operation:
-        """Add `value` to what is in the variable of `cell`, or subtract it."""
-        variable = cell.variable
-        if not self._fills(variable, value):  # kernels do not broadcast
-            return kernels.assign(
-                variable, FUNCTIONS[operator](variable.read_value(), self.tensor(value))
-            )
-        ratio = _over_root(value)
-        if operator == SUBTRACT and ratio is not None and self._fills(variable, ratio.numerator):
+    def _add(self, variable: Variable, operator: str, value: Expression) -> tf.Operation:
+        """Add `value` to what is in `variable`, or subtract it."""
+        tensor = self.values.tensor
+        if not _fills(variable, value):  # kernels do not broadcast
+            return assign(variable, FUNCTIONS[operator](variable.read_value(), tensor(value)))
+        ratio = over_root(value)
+        if operator == SUBTRACT and ratio is not None and _fills(variable, ratio.numerator):
             write = self._subtract_ratio(variable, ratio)
             if write is not None:
                 return write
-        scaled = _scaled(value)
-        if not self._exact and scaled is None:
-            scaled = _scaled_quotient(value)
-        if scaled is not None and self._fills(variable, scaled[1]) and value not in self._tensors:
-            scale, factor = scaled
+        factors = scaled(value)
+        if factors is None and not self.exact:
+            factors = scaled_quotient(value)
+        is_new = self.values.computed(value) is None
+        if factors is not None and _fills(variable, factors.value) and is_new:
             if operator == ADD:
-                alpha = self._constants.negative(scale.value, self.parameter.variable)
+                scale = self.values.negative_scalar(factors.scale)
             else:
-                alpha = self._scalar(scale)
-            return kernels.subtract_scaled(variable, alpha, self.tensor(factor))
+                scale = self.values.scalar(factors.scale)
+            return kernels.subtract_scaled(variable, scale, tensor(factors.value))
         add = kernels.add if operator == ADD else kernels.subtract
-        return add(variable, self.tensor(value))
+        return add(variable, tensor(value))
 
-    def _fills(self, variable: Variable, formula: Expression) -> bool:
-        """Whether `formula` has the shape of `variable`, not one that is broadcast to it."""
-        return any(
-            isinstance(node, (Cell, Gradient))
-            or (isinstance(node, Known) and node.tensor.shape.as_list() == variable.shape.as_list())
-            for node in formula.nodes()
-        )
-
-    def _subtract_ratio(self, variable: Variable, ratio: "_Ratio") -> Optional[tf.Operation]:
-        """Subtract by the kernel that takes what is under the root from a variable."""
-        scale, epsilon = self._scalar(ratio.scale), self._scalar(ratio.epsilon)
-        if ratio.under_root in self._written:
-            slot, written = self._written[ratio.under_root]
-            numerator = self.tensor(ratio.numerator)
-            with tf.control_dependencies([written]):
-                return kernels.subtract_over_root(variable, scale, numerator, slot.handle, epsilon)
+    def _subtract_ratio(self, variable: Variable, ratio: OverRoot) -> Optional[tf.Operation]:
+        """Subtract by the kernel that reads what is under the root from a variable."""
+        scale, epsilon = self.values.scalar(ratio.scale), self.values.scalar(ratio.epsilon)
+        written = self.accesses.written.get(ratio.under_root)
+        if written is not None:
+            numerator = self.values.tensor(ratio.numerator)
+            with tf.control_dependencies([written.op]):
+                return kernels.subtract_over_root(
+                    variable, scale, numerator, written.variable.handle, epsilon
+                )
         if variable.shape.num_elements() < _TEMPORARY_FROM:
             return None
-        numerator = self.tensor(ratio.numerator)
-        slot, written = kernels.temporary(self.tensor(ratio.under_root))
-        with tf.control_dependencies([written]):
+        numerator = self.values.tensor(ratio.numerator)
+        slot, ready = kernels.temporary(self.values.tensor(ratio.under_root))
+        with tf.control_dependencies([ready]):
             write = kernels.subtract_over_root(variable, scale, numerator, slot, epsilon)
         with tf.control_dependencies([write]):
             return kernels.free(slot)
 
 
-# What a formula is.
-
-
-class Pair(NamedTuple):
-    """A kernel that changes a slot and the parameter, and its arguments after those two."""
-
-    kernel: Callable[..., tf.Operation]
-    arguments: Sequence[Any]
-
-
-def one_kernel(changes: Sequence[Tuple[Cell, Expression]]) -> Optional[Pair]:
-    """The kernel that does all `changes`, of a slot and then of the parameter; None without one."""
-    if len(changes) != 2:
-        return None
-    (slot, new_slot), (parameter, new_parameter) = changes
-    if new_slot.operator == SUBTRACT and new_parameter.operator == ADD:
-        momentum, step = map(_scaled, new_slot.operands)
-        if (
-            momentum is not None
-            and step is not None
-            and momentum[1] is slot
-            and not _contains(step[1], slot, parameter)
-            and new_parameter.operands == (parameter, new_slot)
-        ):
-            return Pair(kernels.add_momentum, [momentum[0], step[0], step[1]])
-    if new_slot.operator == ADD and new_parameter.operator == SUBTRACT:
-        ratio = _over_root(new_parameter.operands[1])
-        if (
-            ratio is not None
-            and new_parameter.operands[0] is parameter
-            and new_slot.operands[0] is slot
-            and new_slot.operands[1].operator == SQUARE
-            and new_slot.operands[1].operands[0] is ratio.numerator
-            and ratio.under_root is new_slot
-            and not _contains(ratio.numerator, slot, parameter)
-        ):
-            return Pair(
-                kernels.add_square_and_subtract_over_root,
-                [ratio.scale, ratio.epsilon, ratio.numerator],
-            )
-    return None
-
-
-class _Ratio:
-    """`scale * numerator / (sqrt(under_root) + epsilon)`."""
-
-    def __init__(
-        self, scale: Scalar, numerator: Expression, under_root: Expression, epsilon: Scalar
-    ) -> None:
-        self.scale, self.numerator = scale, numerator
-        self.under_root, self.epsilon = under_root, epsilon
-
-
-def _scaled(formula: Expression) -> Optional[Tuple[Scalar, Expression]]:
-    """The two factors of a scalar times something."""
-    if formula.operator == MULTIPLY:
-        first, second = formula.operands
-        if isinstance(first, Scalar):
-            return first, second
-        if isinstance(second, Scalar):
-            return second, first
-    return None
-
-
-def _scaled_quotient(formula: Expression) -> Optional[Tuple[Scalar, Expression]]:
-    """Of `scale * x / y` the factors `scale` and `x / y`: rounded otherwise, in fewer passes."""
-    if formula.operator == DIVIDE:
-        above = _scaled(formula.operands[0])
-        if above is not None:
-            return above[0], Expression(DIVIDE, above[1], formula.operands[1])
-    return None
-
-
-def _over_root(formula: Expression) -> Optional[_Ratio]:
-    if formula.operator == DIVIDE:
-        above, below = formula.operands
-        scaled = _scaled(above)
-        if scaled is not None and below.operator == ADD:
-            root, epsilon = below.operands
-            if root.operator == ROOT and isinstance(epsilon, Scalar):
-                return _Ratio(scaled[0], scaled[1], root.operands[0], epsilon)
-    return None
-
-
-def _is_decay_of(cell: Cell, formula: Expression) -> bool:
-    scaled = _scaled(formula)
-    return scaled is not None and scaled[1] is cell
-
-
-def _is_sum_on(cell: Cell, formula: Expression) -> bool:
-    """Whether `formula` is `cell` plus or minus something that is free of it."""
-    return (
-        formula.operator in (ADD, SUBTRACT)
-        and formula.operands[0] is cell
-        and not _contains(formula.operands[1], cell)
+def _fills(variable: Variable, formula: Expression) -> bool:
+    """Whether `formula` has the shape of `variable`, so that nothing is broadcast to it."""
+    return any(
+        isinstance(node, (VariableValue, Gradient))
+        or (
+            isinstance(node, TensorValue)
+            and node.tensor.shape.as_list() == variable.shape.as_list()
+        )
+        for node in formula.nodes()
     )
-
-
-def _contains(formula: Expression, *cells: Cell) -> bool:
-    return any(node is cell for node in formula.nodes() for cell in cells)

@@ -1,26 +1,30 @@
 """The updates of many small parameters of one shape at once, as one stack.
 
-A small tensor's op costs far more to start than to compute, so the formulas are computed once for
-the stack of all; what remains for each parameter is to read and to write. The bits stay.
+A small tensor's op costs far more to start than to compute. So the formulas are computed once, for
+the stack of all; for each parameter only reads and writes remain. The bits stay the same.
 """
 
 from collections import defaultdict
-from typing import Any, Dict, List, Sequence
+from typing import Any, Callable, Dict, Hashable, List, NamedTuple, Sequence
 
 import tensorflow.compat.v1 as tf
 
 from keras_optimizers.expressions import (
     ADD,
     ROOT,
-    SUBTRACT,
-    Cell,
     Expression,
     Gradient,
-    Known,
     Scalar,
+    TensorValue,
+    VariableValue,
 )
 from keras_optimizers.lowering import kernels
-from keras_optimizers.lowering.dense import one_kernel
+from keras_optimizers.lowering.assignments import assign, is_ref
+from keras_optimizers.lowering.constants import Constants
+from keras_optimizers.lowering.patterns import Change, increment_of, is_one_kernel
+from keras_optimizers.lowering.rounding import root_depends_on_position
+from keras_optimizers.lowering.values import Leaves
+from keras_optimizers.parameters import TrainedParameter
 from keras_optimizers.tensorflow_types import Tensor, Variable
 
 # Elements: of larger parameters the stack costs more memory traffic than it saves starts.
@@ -33,56 +37,58 @@ class NotElementwise(Exception):
     """A formula has been made a tensor: it may look at more than one element at a time."""
 
 
-def stacks(
-    parameters: Sequence[Variable], gradients: Sequence[Any], candidates: Sequence[int]
-) -> List[List[int]]:
-    """Positions of parameters that can be stacked: of one shape, dtype and device, and small."""
-    alike: Dict[Any, List[int]] = defaultdict(list)
-    for index in candidates:
-        parameter, gradient = parameters[index], gradients[index]
-        size = parameter.shape.num_elements()
+def stacks(parameters: Sequence[TrainedParameter]) -> List[List[TrainedParameter]]:
+    """Groups of small parameters that have one shape, dtype and device."""
+    alike: Dict[Hashable, List[TrainedParameter]] = defaultdict(list)
+    for parameter in parameters:
         if (
-            0 < size <= _LARGEST
-            and not kernels.is_ref(parameter)
-            and getattr(parameter, "constraint", None) is None
-            and not isinstance(gradient, tf.IndexedSlices)
+            0 < parameter.size <= _LARGEST
+            and not is_ref(parameter.variable)
+            and parameter.constraint is None
+            and not parameter.is_sparse
         ):
-            key = (tuple(parameter.shape.as_list()), parameter.dtype, parameter.device)
-            alike[key].append(index)
-    found = []
+            key = (tuple(parameter.shape), parameter.dtype, parameter.variable.device)
+            alike[key].append(parameter)
+    groups = []
     for members in alike.values():
-        size = parameters[members[0]].shape.num_elements()
-        count = max(_FEWEST, _LARGEST_STACK // size)
+        count = max(_FEWEST, _LARGEST_STACK // members[0].size)
         parts = [members[start : start + count] for start in range(0, len(members), count)]
-        found += [part for part in parts if len(part) >= _FEWEST]
-    return found
+        groups += [part for part in parts if len(part) >= _FEWEST]
+    return groups
+
+
+class _Write(NamedTuple):
+    """How the variables of a stack are written: by a kernel or an assignment, with which value."""
+
+    write: Callable[[Variable, Tensor], tf.Operation]
+    target: VariableValue
+    value: Expression
 
 
 class StackedUpdate:
-    """As `DenseUpdate`, for several parameters of one shape.
+    """Turns the formulas of several parameters' updates into ops on their stack.
 
     Arguments:
-        parameters: resource variables of one shape and dtype.
-        slots: by role, a slot a parameter.
-        gradients: tensors of that shape.
+        parameters: parameters in resource variables, of one shape, with dense gradients.
         constants: shared by all parameters of the step.
         exact: whether the bits must be those that the parameters get one by one.
+
+    Attributes:
+        leaves: what the update rule is to be called with: the leaves of the first parameter stand
+            for those of all.
     """
 
     def __init__(
-        self,
-        parameters: List[Variable],
-        slots: Dict[str, List[Variable]],
-        gradients: List[Tensor],
-        constants: kernels.Constants,
-        exact: bool,
+        self, parameters: Sequence[TrainedParameter], constants: Constants, exact: bool
     ) -> None:
-        self.parameter = Cell(parameters[0], _refuse)
-        self.slots = {role: Cell(variables[0], _refuse) for role, variables in slots.items()}
-        self.gradient = Gradient(_refuse)
-        self._variables = {self.slots[role]: variables for role, variables in slots.items()}
-        self._variables[self.parameter] = parameters
-        self._gradients = gradients
+        self._first = parameters[0]
+        self.leaves = Leaves(self._first, _refuse)
+        self._variables: Dict[Expression, List[Variable]] = {
+            leaf: [parameter.slots[role] for parameter in parameters]
+            for role, leaf in self.leaves.slots.items()
+        }
+        self._variables[self.leaves.parameter] = [p.variable for p in parameters]
+        self._gradients = [parameter.gradient for parameter in parameters]
         self._constants = constants
         self._exact = exact
         self._stacks: Dict[Expression, Tensor] = {}
@@ -90,50 +96,61 @@ class StackedUpdate:
     def suits(self, new_parameter: Expression, new_slots: Dict[str, Expression]) -> bool:
         """Whether the stack gains something, and keeps the bits where it must."""
         nodes = [n for value in [new_parameter, *new_slots.values()] for n in value.nodes()]
-        if any(isinstance(node, Known) for node in nodes):
+        if any(isinstance(node, TensorValue) for node in nodes):
             return False
-        values = [*new_slots.values(), self._step(new_parameter)[2]]
-        if not all(any(isinstance(n, (Cell, Gradient)) for n in v.nodes()) for v in values):
-            return False  # a scalar has nothing to stack
-        changes = [(self.slots[role], value) for role, value in new_slots.items()]
-        if not changes or one_kernel([*changes, (self.parameter, new_parameter)]) is not None:
-            return False  # one op a parameter, which is faster still
-        roots = any(node.operator == ROOT for node in nodes)
-        first = self._variables[self.parameter][0]
-        return not (self._exact and roots and kernels.has_remainder(first.shape, first.dtype))
+        values = [*new_slots.values(), self._parameter_write(new_parameter).value]
+        if not all(map(_has_elements, values)):
+            return False
+        changes = [Change(self.leaves.slots[role], value) for role, value in new_slots.items()]
+        if not changes or is_one_kernel([*changes, Change(self.leaves.parameter, new_parameter)]):
+            return False  # one op for each parameter is faster still
+        has_root = any(node.operator == ROOT for node in nodes)
+        depends = root_depends_on_position(self._first.shape, self._first.dtype)
+        return not (self._exact and has_root and depends)
 
     def emit(
         self, new_parameter: Expression, new_slots: Dict[str, Expression]
     ) -> List[tf.Operation]:
         """The ops that write all the parameters and their slots."""
-        changes = [(kernels.assign, self.slots[role], new) for role, new in new_slots.items()]
-        changes.append(self._step(new_parameter))
-        # All values first: one formula may need what another one overwrites.
-        for _, _, value in changes:
-            value.evaluate(self._leaf, self._stacks)
-        return [op for change in changes for op in self._each(*change)]
+        writes = [_Write(assign, self.leaves.slots[role], new) for role, new in new_slots.items()]
+        writes.append(self._parameter_write(new_parameter))
+        # All values first: a formula may need what another one overwrites.
+        for write in writes:
+            write.value.evaluate(self._leaf_value, self._stacks)
+        return [op for write in writes for op in self._write_each(*write)]
 
-    def _step(self, new_parameter: Expression) -> Any:
-        """How the parameter is written: by what is added or subtracted, where it is that."""
-        operator, operands = new_parameter.operator, new_parameter.operands
-        if operator in (ADD, SUBTRACT) and operands[0] is self.parameter:
-            write = kernels.add if operator == ADD else kernels.subtract
-            return write, self.parameter, operands[1]
-        return kernels.assign, self.parameter, new_parameter
+    def _parameter_write(self, new_parameter: Expression) -> _Write:
+        """A kernel for what is added or subtracted; an assignment of any other value."""
+        parameter = self.leaves.parameter
+        increment = increment_of(parameter, new_parameter)
+        if increment is None:
+            return _Write(assign, parameter, new_parameter)
+        write = kernels.add if increment.operator == ADD else kernels.subtract
+        return _Write(write, parameter, increment.value)
 
-    def _each(self, write: Any, cell: Cell, value: Expression) -> List[tf.Operation]:
-        variables = self._variables[cell]
+    def _write_each(
+        self,
+        write: Callable[[Variable, Tensor], tf.Operation],
+        target: VariableValue,
+        value: Expression,
+    ) -> List[tf.Operation]:
+        variables = self._variables[target]
         parts = tf.unstack(self._stacks[value], len(variables))
-        with tf.control_dependencies([self._stacks[cell]] if cell in self._stacks else []):
+        with tf.control_dependencies([self._stacks[target]] if target in self._stacks else []):
             return [write(variable, part) for variable, part in zip(variables, parts)]
 
-    def _leaf(self, leaf: Expression) -> Tensor:
+    def _leaf_value(self, leaf: Expression) -> Tensor:
         if isinstance(leaf, Gradient):
             return tf.stack(self._gradients)
-        if isinstance(leaf, Cell):
-            return tf.stack([tf.convert_to_tensor(one) for one in self._variables[leaf]])
+        if isinstance(leaf, VariableValue):
+            return tf.stack([tf.convert_to_tensor(each) for each in self._variables[leaf]])
         assert isinstance(leaf, Scalar)
-        return self._constants.opaque(leaf.value, self.parameter.variable)
+        return self._constants.opaque(leaf.value, self._first.variable)
+
+
+def _has_elements(formula: Expression) -> bool:
+    """Whether `formula` has a value for each element; a formula of scalars has one for all."""
+    return any(isinstance(node, (VariableValue, Gradient)) for node in formula.nodes())
 
 
 def _refuse(formula: Expression) -> Any:

@@ -10,6 +10,7 @@ ERAS = os.path.join(os.path.dirname(FOLDER), "eras")
 SOURCES = os.path.join(ERAS, "sources")
 sys.path.insert(0, ERAS)
 
+import archives  # noqa: E402
 import problem  # noqa: E402
 
 TF110 = os.path.join(os.path.dirname(FOLDER), "recorded", "models")
@@ -34,6 +35,26 @@ FORMAT_OF = {
 }
 DROPS_ITERATIONS = ("tf-keras-1.10", "keras-2.2", "tf-keras-1.15-v1", "ours")
 UNCOUNTED = ("RMSprop", "Adagrad", "Adadelta")
+
+
+# Single files that single releases wrote, in one archive each.
+RELEASES = sorted(
+    name
+    for name, era in problem.RELEASE_ERAS.items()
+    if era.ending in (".h5", ".keras") and archives.is_recorded(name)
+)
+
+
+def of_release(era, case):
+    """Path of a checkpoint that a release of RELEASES wrote."""
+    return archives.file_of(era, case)
+
+
+def arrays_of_release(era, case, kind):
+    """The arrays `kind`_0, `kind`_1, ... that were recorded with it."""
+    held = np.load(archives.recorded_of(era, case))
+    count = len([name for name in held.files if name.startswith(kind + "_")])
+    return [held["%s_%d" % (kind, index)] for index in range(count)]
 
 
 def source(era, case):

@@ -39,9 +39,27 @@ def test_without_the_model_equal_shapes_leave_the_parameters_numbered():
     assert any("--model" in note for note in state.notes)
 
 
-def test_different_shapes_tell_the_parameters_apart():
-    state = read(files.source("saver-1.10", "functional_adam"))
-    assert state.parameters[0].name != "free/kernel"  # two layers have its shape
+def test_different_shapes_tell_the_parameters_apart(tmp_path):
+    """Two parameters of different shapes, and Adam's slots for them, as a Saver names them."""
+    K.clear_session()
+    kernel = tf.compat.v1.get_variable("dense/kernel", (2, 3), use_resource=True)
+    bias = tf.compat.v1.get_variable("dense/bias", (3,), use_resource=True)
+    optimizer = keras_optimizers.Adam()
+    updates = optimizer.get_updates(tf.reduce_sum(kernel) + tf.reduce_sum(bias), [bias, kernel])
+    K.get_session().run(tf.compat.v1.global_variables_initializer())
+    K.get_session().run(updates)
+    path = tf.compat.v1.train.Saver().save(K.get_session(), str(tmp_path / "two"))
+    state = read(path)
+    assert [parameter.name for parameter in state.parameters] == ["dense/bias", "dense/kernel"]
+    assert not any("--model" in note for note in state.notes)
+
+
+def test_equal_shapes_do_not_tell_the_parameters_apart():
+    state = read(files.source("saver-1.10", "functional_adam"))  # two layers have free's shape
+    assert {parameter.name for parameter in state.parameters} == {
+        f"parameter_{number}" for number in range(4)
+    }
+    assert any("--model" in note for note in state.notes)
 
 
 @pytest.mark.parametrize("case", problem.cases_of("saver-tf-train"))

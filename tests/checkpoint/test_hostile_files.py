@@ -46,13 +46,27 @@ def test_a_crash_of_the_library_is_a_damaged_file(capfd):
 
 
 def test_work_without_end_is_a_damaged_file(capfd, monkeypatch):
+    """The timer is the one that `supervised` sets, with less patience."""
+    monkeypatch.setattr(supervision, "_PATIENCE", 0.2)
+
     def work():
-        signal.setitimer(signal.ITIMER_PROF, 0.2)
         while True:
             pass
 
     assert supervision.supervised(work, ["bad.h5"]) == 2
     assert "without end" in capfd.readouterr().err
+
+
+def test_work_that_shows_progress_may_take_long(monkeypatch):
+    monkeypatch.setattr(supervision, "_PATIENCE", 0.3)
+
+    def work():
+        finish = time.process_time() + 0.6
+        while time.process_time() < finish:
+            supervision.progressed()
+        return 0
+
+    assert supervision.supervised(work, []) == 0
 
 
 def test_memory_is_bounded(capfd):

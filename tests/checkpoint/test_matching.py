@@ -5,7 +5,7 @@ import pytest
 
 from keras_optimizers.checkpoint import CheckpointError
 from keras_optimizers.checkpoint.eras import weight_lists
-from keras_optimizers.checkpoint.eras.layouts import KERAS_3, LAYOUTS, OPTIMIZER_V2
+from keras_optimizers.checkpoint.eras.layouts import LAYOUTS
 from keras_optimizers.checkpoint.matching import Candidate, match_in_order
 from keras_optimizers.checkpoint.state import Array
 
@@ -46,35 +46,28 @@ def test_no_way_is_refused():
         match_in_order([(4,), (2,)], candidates((2,), (4,)), "f")
 
 
+# The order of two parameters' slots, as `get_weights` of the real packages gives it.
+GROUPED = ["a0", "a1", "b0", "b1", "c0", "c1"]
+PAIRED = ["a0", "b0", "a1", "b1"]
+AMSGRAD_APART = ["a0", "b0", "a1", "b1", "c0", "c1"]
+LATER = ("tf-keras-2.11", "keras-3")
+ORDERS = [
+    ("Adam", ["first_moment", "second_moment", "largest_second_moment"], AMSGRAD_APART),
+    ("RMSprop", ["mean_square", "momentum", "mean_gradient"], GROUPED),
+    ("Adadelta", ["mean_square_gradient", "mean_square_step"], PAIRED),
+    ("Adamax", ["first_moment", "infinity_norm"], PAIRED),
+    ("Nadam", ["first_moment", "second_moment"], PAIRED),
+]
+
+
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
-@pytest.mark.parametrize(
-    "class_name,roles",
-    [
-        ("Adam", ["first_moment", "second_moment", "largest_second_moment"]),
-        ("RMSprop", ["mean_square", "momentum", "mean_gradient"]),
-        ("Adadelta", ["mean_square_gradient", "mean_square_step"]),
-    ],
-)
-def test_dealing_is_the_inverse_of_arranging(layout, class_name, roles):
-    groups = [[(role, number) for number in range(4)] for role in roles]
-    mixed = weight_lists.join_roles(layout, class_name, roles, groups)
-    dealt = weight_lists.split_by_role(layout, class_name, roles, mixed)
-    assert dealt == dict(zip(roles, groups))
-
-
-def test_keras_3_writes_amsgrad_s_group_apart():
-    roles = ["first_moment", "second_moment", "largest_second_moment"]
-    mixed = weight_lists.join_roles(
-        KERAS_3, "Adam", roles, [["m0", "m1"], ["v0", "v1"], ["w0", "w1"]]
-    )
-    assert mixed == ["m0", "v0", "m1", "v1", "w0", "w1"]
-
-
-def test_optimizer_v2_alternates_rmsprop_s_roles():
-    mixed = weight_lists.join_roles(
-        OPTIMIZER_V2, "RMSprop", ["mean_square", "momentum"], [["a0", "a1"], ["m0", "m1"]]
-    )
-    assert mixed == ["a0", "m0", "a1", "m1"]
+@pytest.mark.parametrize("class_name,roles,in_later_eras", ORDERS)
+def test_the_order_of_slots_is_the_era_s(layout, class_name, roles, in_later_eras):
+    groups = [[letter + "0", letter + "1"] for letter in "abc"[: len(roles)]]
+    expected = in_later_eras if layout.name in LATER else GROUPED[: 2 * len(roles)]
+    assert weight_lists.join_roles(layout, class_name, roles, groups) == expected
+    split = weight_lists.split_by_role(layout, class_name, roles, expected)
+    assert split == dict(zip(roles, groups))
 
 
 def test_an_array_scaled_and_scaled_back_has_its_bits():

@@ -418,7 +418,7 @@ def test_a_difference_of_what_was_written_is_named(change):
 
 
 def test_a_format_of_one_s_own_is_one_module_and_one_line(tmp_path):
-    """As docs/migration.md says: a layout, a function that writes, one that reads."""
+    """As docs/add-an-era-or-a-format.md says: a layout, a function that writes, one that reads."""
     from keras_optimizers.checkpoint.formats.format import Format, Reader
 
     layout = layouts.KERAS_OPTIMIZERS._replace(name="npz", title="NumPy's own files")

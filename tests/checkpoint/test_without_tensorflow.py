@@ -50,13 +50,35 @@ def test_commands_work_on_plain_files(command, tmp_path):
     assert (status, errors) == (0, "") and output
 
 
-def test_commands_do_not_import_a_tensorflow_that_is_there():
-    code = (
-        "import sys\nfrom keras_optimizers import cli\nimport keras_optimizers.checkpoint\n"
-        "cli._parser()\nassert 'tensorflow' not in sys.modules"
+LOADED = (
+    "import sys\nfrom keras_optimizers import cli\n"
+    "try:\n    cli.main(sys.argv[1:])\nexcept SystemExit:\n    pass\n"
+    "sys.stderr.write(' '.join(sorted(sys.modules)))"
+)
+
+
+@pytest.mark.parametrize(
+    "arguments,absent",
+    [
+        (["--help"], {"tensorflow", "numpy", "keras_optimizers.checkpoint"}),
+        (["run", "--help"], {"tensorflow", "numpy", "keras_optimizers.checkpoint"}),
+        (["bench", "--help"], {"tensorflow", "numpy", "keras_optimizers.checkpoint"}),
+        (["migrate", "--help"], {"tensorflow", "h5py", "keras_optimizers.bench"}),
+        (["inspect", files.source("keras-3", "adam")], {"tensorflow", "keras_optimizers.bench"}),
+    ],
+)
+def test_a_command_imports_only_what_it_needs(arguments, absent):
+    status, output, errors = python(LOADED, *arguments)
+    assert status == 0 and output, errors
+    loaded = set(errors.splitlines()[-1].split())
+    assert "keras_optimizers.cli" in loaded and not absent & loaded
+
+
+def test_the_list_of_commands_is_complete_without_their_parts():
+    status, output, _ = python(LOADED, "--help")
+    assert status == 0 and all(
+        name in output for name in ("run", "bench", "inspect", "migrate", "verify")
     )
-    status, _, errors = python(code)
-    assert status == 0, errors
 
 
 def test_a_command_that_needs_it_says_so_without_a_traceback(tmp_path):
@@ -71,7 +93,12 @@ def test_the_module_has_its_names_and_no_others():
     pytest.importorskip("tensorflow")
     import keras_optimizers
 
-    assert set(keras_optimizers.__all__) <= set(dir(keras_optimizers))
+    public = {name for name in dir(keras_optimizers) if name in keras_optimizers.__all__}
+    for name in keras_optimizers.__all__:
+        value = getattr(keras_optimizers, name)
+        assert callable(value) and value.__module__.startswith("keras_optimizers."), name
+    assert public == set(keras_optimizers.__all__)
+    assert keras_optimizers.adamax is keras_optimizers.Adamax
     assert keras_optimizers.sgd is keras_optimizers.SGD
     import keras_optimizers.sgd  # the module does not take the alias's place
 

@@ -441,23 +441,24 @@ def record(options):
         with tempfile.TemporaryDirectory() as folder:
             python = environments.python_of(problem.ERAS[era].environment, options.environments)
             script = os.path.join(problem.FOLDER, "write_sources.py")
-            command = [python, script, era, folder]
-            for case in options.case or []:
-                command += ["--only", case]
+            cases = [one for one in problem.cases_of(era) if one in (options.case or [one])]
             surroundings = dict(os.environ, TF_CPP_MIN_LOG_LEVEL="3", PYTHONWARNINGS="ignore")
+            command = [python, script, era, folder]
+            for case in cases:
+                command += ["--only", case]
             done = subprocess.run(
                 command, env=surroundings, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
             )
             if done.returncode:
                 print(done.stderr.decode()[-2000:])
                 return 1
-            for case in options.case or problem.cases_of(era):
+            for case in cases:
                 found = np.load(os.path.join(folder, era, case + ".npz"))
                 far = differing_arrays(archives.recorded_of(era, case), found)
                 differing += len(far)
                 if far:
                     print("%s %s differs: %s" % (era, case, ", ".join(far)))
-            if options.replace and problem.ERAS[era].archived:
+            if options.replace and not options.case and problem.ERAS[era].archived:
                 archives.pack(os.path.join(folder, era), archives.archive_of(era))
         print("%s: recorded again" % era, flush=True)
     print("%d arrays differ" % differing)

@@ -100,6 +100,16 @@ def _with_inner(
             yield from _with_inner(inner, inner_name, is_trained, depth + 1, inner_path)
 
 
+def has_embeddings(config: Optional[Config]) -> Optional[bool]:
+    """Whether a layer looks up rows of its parameter; None where the model is not understood."""
+    if config is None:
+        return None
+    try:
+        return any(layer.class_name == "Embedding" for layer in layer_order(config))
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
+
+
 def is_trainable(own: Any) -> bool:
     """Whether a layer's own config leaves it trainable, as it does if it says nothing."""
     return not isinstance(own, dict) or own.get("trainable", True) is not False
@@ -123,6 +133,25 @@ def names_of(layers: Sequence[Config]) -> List[str]:
             names[index] = f"{base}_{number}"
             taken.add(f"{base}_{number}")
     return [str(name) for name in names]
+
+
+def with_names(config: Config, names: Sequence[str]) -> Config:
+    """The config with the names that it leaves out of its outermost layers.
+
+    TensorFlow before 1.12 and Keras before 2.2.3 write a Sequential model as a bare list, also
+    where it is a layer of another, and so without its name.
+
+    Arguments:
+        names: of the outermost layers, as the file around the config lists them.
+    """
+    layers = layer_configs(config)
+    if len(layers) != len(names) or all(own_name(layer) is not None for layer in layers):
+        return config
+    if any(own_name(layer) not in (None, name) for layer, name in zip(layers, names)):
+        return config
+    named = [dict(layer, name=name) for layer, name in zip(layers, names)]
+    own = config["config"]
+    return dict(config, config=named if isinstance(own, list) else dict(own, layers=named))
 
 
 def own_name(layer: Config) -> Optional[str]:

@@ -21,6 +21,10 @@ _IGNORED = (
     "fused",
 )
 
+_ALIASES = {"adamw": "adam"}
+_ADAMW_DEFAULT = 0.004
+_WRAPPERS = ("LossScaleOptimizer", "LossScaleOptimizerV3")
+
 # Losses and metrics that every Keras knows by both names.
 _LONG_NAMES = {
     "mse": "mean_squared_error",
@@ -35,18 +39,21 @@ _LONG_NAMES = {
 def class_name_of(value: Any, path: str) -> str:
     """One of our class names for what a file calls its class, in any era's spelling.
 
+    AdamW is Adam with a weight decay.
+
     Raises:
         CheckpointError: If it is another optimizer.
     """
     if not isinstance(value, str):
         raise CheckpointError(f"Cannot read {path!r}: its optimizer's class is {value!r}.")
     plain = value.split(">")[-1].split(".")[-1].lower()
+    plain = _ALIASES.get(plain, plain)
     for name in OPTIMIZERS:
         if plain == name.lower():
             return name
     raise CheckpointError(
         f"Cannot convert {path!r}: it holds the state of {value!r}, which has no counterpart "
-        f"among {', '.join(OPTIMIZERS)}."
+        f"among {', '.join(OPTIMIZERS)}. If it computes what one of these does, say --class NAME."
     )
 
 
@@ -60,6 +67,7 @@ def parse(
     """
     found: Dict[str, Any] = {}
     notes: List[str] = []
+    scheduled: Dict[str, Any] = {}
     clipping = {theirs: ours for ours, theirs in layout.clipping.items()}
     known = OPTIMIZERS[class_name].defaults
     for key, value in config.items():
@@ -71,7 +79,7 @@ def parse(
         if key in _IGNORED or (key in EXTENSIONS and value == EXTENSIONS[key] and key not in known):
             continue
         if name == "lr" and isinstance(value, dict):
-            found.update(_parse_schedule(value, path))
+            scheduled = _parse_schedule(value, path)
         elif name == "epsilon" and value is None:
             found[name] = 1e-7
         elif name in FLAGS:
@@ -80,6 +88,12 @@ def parse(
             found[name] = _number(key, value, path)
         else:
             notes.append(f"The config's {key}={value!r} is unknown here and was left aside.")
+    if scheduled and found.get("decay"):
+        raise CheckpointError(
+            f"Cannot read {path!r}: its learning rate is a schedule, and it has decay="
+            f"{found['decay']!r} besides, which no other era combines. Set one of the two aside."
+        )
+    found.update(scheduled)  # not what an unused `decay` says
     if found.get("global_clipnorm") == 0 and layout.clipping.get("global_clipnorm") == "clipnorm":
         del found["global_clipnorm"]  # no clipping, in standalone Keras
     if layout.schedule_decay is not None and class_name == "Nadam":
@@ -108,7 +122,7 @@ def _parse_schedule(schedule: Dict[str, Any], path: str) -> Dict[str, Any]:
         decay_rate = _number("decay_rate", config.get("decay_rate"), path)
         return {
             "lr": rate,
-            "decay": decay_rate / _number("decay_steps", config["decay_steps"], path),
+            "decay": decay_rate / _number("decay_steps", config.get("decay_steps"), path),
         }
     found: Dict[str, Any] = {"learning_rate_schedule": schedule}
     if isinstance(config.get("initial_learning_rate"), (int, float)):
@@ -124,7 +138,7 @@ def write(layout: Layout, class_name: str, options: Dict[str, Any]) -> Dict[str,
         config["name"] = layout.config_name.format(**names)
     config.update(layout.unset_arguments)
     for name in OPTIMIZERS[class_name].defaults:
-        value = options[name]
+        value = options.get(name)  # a scheduled rate has no value
         if name == "lr":
             config[layout.learning_rate] = _rate(layout, class_name, options)
         elif name == "decay":
@@ -166,7 +180,9 @@ def _rate(layout: Layout, class_name: str, options: Dict[str, Any]) -> Any:
 
 
 def _serialized(layout: Layout, class_name: str, config: Dict[str, Any]) -> Dict[str, Any]:
-    written: Dict[str, Any] = {"class_name": class_name, "config": dict(config)}
+    # Keras 3 refuses a name of None, which older ones write.
+    named = {key: value for key, value in config.items() if key != "name" or value is not None}
+    written: Dict[str, Any] = {"class_name": class_name, "config": named}
     if layout.module:
         written.update(module=layout.module + ".schedules", registered_name=None)
     return written
@@ -182,6 +198,35 @@ def serialized_optimizer(layout: Layout, class_name: str, config: Dict[str, Any]
         registered = class_name if layout.registers_classes else None
         written.update(module=layout.module, registered_name=registered)
     return written
+
+
+def unwrapped(serialized: Any) -> Tuple[Dict[str, Any], Dict[str, str]]:
+    """The optimizer inside a wrapper that scales the loss, and what of the wrapper is left out.
+
+    Other optimizers are returned as they are.
+    """
+    class_name = str(serialized.get("class_name")).split(">")[-1]
+    config = serialized.get("config")
+    inner = config.get("inner_optimizer") if isinstance(config, dict) else None
+    if class_name not in _WRAPPERS or not isinstance(inner, dict):
+        return serialized, {}
+    left_out = (
+        "the wrapper LossScaleOptimizer and its scale: put it around the new optimizer in code, "
+        "where it starts from its initial scale"
+    )
+    return inner, {"loss_scale": left_out}
+
+
+def by_name(layout: Layout, name: str, path: str) -> Dict[str, Any]:
+    """What an optimizer that `compile` was given by name serializes to: the era's defaults."""
+    class_name = class_name_of(name, path)
+    options = dict(OPTIMIZERS[class_name].defaults, **layout.defaults.get(class_name, {}))
+    if layout.decay == "schedule":
+        options.pop("decay", None)
+    options.pop("schedule_decay", None)
+    if name.lower() == "adamw":
+        options["weight_decay"] = _ADAMW_DEFAULT
+    return {"class_name": name, "config": options}
 
 
 def long_names(value: Any) -> Any:

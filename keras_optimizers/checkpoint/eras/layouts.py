@@ -2,7 +2,7 @@
 
 Everything that one era does otherwise than another is a field of `Layout`. What single releases
 within an era do otherwise is a field of `releases.Release`. No other module asks for an era by
-its name. To add an era, add an entry here (see docs/migration.md).
+its name. To add an era, add an entry here (see docs/add-an-era-or-a-format.md).
 """
 
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
@@ -33,6 +33,7 @@ class Layout(NamedTuple):
             (1,), which nothing reads.
         interleaved: classes whose roles alternate for each parameter; the roles of the others are
             written one after the other.
+        ahead: options that put a further group of arrays before the slots, with what it holds.
         roles: the era's own names of the roles, for the names of weights.
         scalar_names: the names of the scalar weights, by ours; "" is the name of all others.
         slot_name: the names of the slots. Both are templates of `class_name`, `class_lower`,
@@ -47,10 +48,16 @@ class Layout(NamedTuple):
         weight_decay: whether there is such an argument.
         extended_rmsprop: whether RMSprop knows `momentum` and `centered`.
         schedule_decay: Nadam's, where the era fixed it; None where it is an argument.
+        touched_rows: classes that change the slots of an embedding's row only in steps whose
+            batch looks the row up; the others decay all rows in every step.
+        touched_rows_with_momentum: classes that do so only if they have a momentum.
+        unsummed_rows: classes that square the gradient of each lookup by itself where a batch
+            looks a row up more than once; the others sum first.
         clipping: the config's name by ours; what is not in it cannot be expressed.
         later_clipping: those that only later releases of the era know, with the release.
 
     Attributes about the config:
+        defaults: by class, arguments whose defaults are not those of r1.10.
         learning_rate: its name.
         config_name: a template (of `class_name`, `class_lower`) of the argument `name`; "" where
             there is no such argument.
@@ -74,6 +81,7 @@ class Layout(NamedTuple):
     idle_velocity: bool = True
     amsgrad_placeholders: bool = True
     interleaved: Tuple[str, ...] = ()
+    ahead: Dict[str, str] = {}
     roles: Dict[str, str] = {}
     scalar_names: Dict[str, str] = {"": "{class_name}/{scalar}:0"}
     slot_name: str = "training/{class_name}/Variable{suffix}:0"
@@ -84,8 +92,12 @@ class Layout(NamedTuple):
     weight_decay: bool = False
     extended_rmsprop: bool = False
     schedule_decay: Optional[float] = None
+    touched_rows: Tuple[str, ...] = ()
+    touched_rows_with_momentum: Tuple[str, ...] = ()
+    unsummed_rows: Tuple[str, ...] = ()
     clipping: Dict[str, str] = {"clipnorm": "clipnorm", "clipvalue": "clipvalue"}
     later_clipping: Dict[str, str] = {}
+    defaults: Dict[str, Dict[str, Any]] = {}
     learning_rate: str = "lr"
     config_name: str = ""
     unset_arguments: Dict[str, Any] = {}
@@ -203,7 +215,6 @@ OPTIMIZER_V2 = Layout(
     "tf.keras 1.14 to 2.10, and tf.keras.optimizers.legacy after that, HDF5",
     idle_velocity=False,
     amsgrad_placeholders=False,
-    interleaved=("RMSprop",),
     roles=_OPTIMIZER_V2_ROLES,
     scalar_names={
         "iterations": "training/{class_name}/iter:0",
@@ -213,6 +224,8 @@ OPTIMIZER_V2 = Layout(
     schedules=True,
     epsilon_inside_with_momentum=("RMSprop",),  # another kernel there
     extended_rmsprop=True,
+    touched_rows=("SGD", "Adadelta", "Adamax", "Nadam"),
+    touched_rows_with_momentum=("RMSprop",),
     clipping=_BOTH,
     later_clipping={"global_clipnorm": "TensorFlow 2.4 and later"},
     learning_rate="learning_rate",
@@ -229,6 +242,10 @@ TF_KERAS_2_11 = Layout(
     momentum_product="",
     amsgrad_placeholders=False,
     interleaved=("Adadelta", "Adam", "Adamax", "Nadam"),
+    ahead={
+        "use_ema": "the moving averages of the parameters",
+        "gradient_accumulation_steps": "the accumulated gradients",
+    },
     roles=_KERAS_211_ROLES,
     scalar_names={"": "iteration:0"},
     slot_name="{class_name}/{role}/{parameter}:0",
@@ -239,6 +256,7 @@ TF_KERAS_2_11 = Layout(
     extended_rmsprop=True,
     schedule_decay=1.0,
     clipping=_BOTH,
+    defaults={name: {"lr": 0.001} for name in ("Adagrad", "Adadelta", "Adamax", "Nadam")},
     learning_rate="learning_rate",
     config_name="{class_name}",
     unset_arguments=_UNSET_IN_TF_2_11,
@@ -254,6 +272,7 @@ KERAS_3 = TF_KERAS_2_11._replace(
     title="Keras 3, .keras and .weights.h5",
     learning_rate_weight=True,
     momentum_product="last",
+    unsummed_rows=("RMSprop", "Adagrad", "Adadelta", "Adam", "Adamax", "Nadam"),
     idle_velocity=False,
     roles=_KERAS_3_ROLES,
     scalar_names={
@@ -265,11 +284,31 @@ KERAS_3 = TF_KERAS_2_11._replace(
     config_name="{class_lower}",
     unset_arguments=_UNSET_IN_KERAS_3,
     registers_classes=False,
-    keras_version="3.0.0",
+    keras_version="3.10.0",
     dialect=dialects.KERAS_3,
     reads_older_architectures=False,
 )
 
+# TensorFlow's own files.
+SAVER = KERAS_OPTIMIZERS._replace(
+    name="saver", title="tf.train.Saver, of a graph with ours or with upstream's old classes"
+)
+TF_TRAIN = TF_KERAS_1_10._replace(
+    name="saver-tf-train",
+    title="tf.train.Saver, of a graph with tf.train optimizers",
+    counted=ALL,
+    idle_velocity=False,
+    amsgrad_placeholders=False,
+    epsilon_inside_root=("RMSprop",),
+    extended_rmsprop=True,
+    touched_rows=("SGD", "RMSprop", "Adadelta"),
+    clipping={},
+)
+OBJECT_CHECKPOINT = OPTIMIZER_V2._replace(
+    name="checkpoint", title="tf.train.Checkpoint or save_weights, with OptimizerV2"
+)
+
+# The eras, that is, the formats in HDF5 and .keras.
 LAYOUTS = {
     layout.name: layout
     for layout in (
@@ -282,6 +321,27 @@ LAYOUTS = {
         KERAS_3,
     )
 }
+
+
+_ALL_LAYOUTS = dict(
+    LAYOUTS, **{layout.name: layout for layout in (SAVER, TF_TRAIN, OBJECT_CHECKPOINT)}
+)
+
+
+def treatment_of_rows(name: str, class_name: str, options: Dict[str, Any]) -> str:
+    """How a layout treats an embedding's rows: "all", "touched" or "unsummed" (see `Layout`).
+
+    Arguments:
+        name: of the layout; one that is unknown is like r1.10.
+    """
+    layout = _ALL_LAYOUTS.get(name, KERAS_OPTIMIZERS)
+    if class_name == "SGD" and not options.get("momentum"):
+        return "all"  # there is no slot
+    if class_name in layout.touched_rows:
+        return "touched"
+    if class_name in layout.touched_rows_with_momentum and options.get("momentum"):
+        return "touched"
+    return "unsummed" if class_name in layout.unsummed_rows else "all"
 
 
 def scalars(layout: Layout, class_name: str, options: Dict[str, Any]) -> List[str]:
@@ -317,6 +377,11 @@ def roles(layout: Layout, class_name: str, options: Dict[str, Any]) -> List[str]
     if class_name == "RMSprop" and layout.extended_rmsprop:
         names += [role for option, role in EXTENSION_ROLES.items() if options.get(option)]
     return names
+
+
+def groups_ahead(layout: Layout, options: Dict[str, Any]) -> List[str]:
+    """What the groups of arrays between the scalars and the slots hold, in their order."""
+    return [what for option, what in layout.ahead.items() if options.get(option)]
 
 
 def has_epsilon_inside(layout: Layout, class_name: str, options: Dict[str, Any]) -> bool:

@@ -14,14 +14,19 @@ class Release(NamedTuple):
         layouts: the names of the layouts that this is about.
         versions: of Keras, as files say it: the first, and the first that is not meant.
         amsgrad: whether Adam knows AMSGrad.
+        slot_order: "model", or "name": slots are in the order of the weights' names, sorted as
+            strings (dense_1, dense_10, dense_2); "unknown" where a file does not tell.
         clipnorm: what `clipnorm` bounds: "" for what the layout says, "common" for the norm of
             all gradients together, "unknown" where releases of one version differ.
+        momentum_product: where Nadam's product is; "" for where the layout says.
     """
 
     layouts: Tuple[str, ...]
     versions: Tuple[str, str]
     amsgrad: bool = True
+    slot_order: str = "model"
     clipnorm: str = ""
+    momentum_product: str = ""
 
 
 RELEASES = (
@@ -30,9 +35,13 @@ RELEASES = (
     Release((layouts.TF_KERAS_1_10.name,), ("2.1.3", "2.1.6"), clipnorm="common"),
     # 1.9 and 1.10 to 1.12 call themselves the same.
     Release((layouts.TF_KERAS_1_10.name,), ("2.1.6", "2.1.7"), clipnorm="unknown"),
-    Release((layouts.KERAS_2_2.name,), ("2.0.0", "2.1.3"), amsgrad=False),
+    Release((layouts.KERAS_2_2.name,), ("0", "2.0.0"), amsgrad=False, slot_order="unknown"),
+    Release((layouts.KERAS_2_2.name,), ("2.0.0", "2.0.6"), amsgrad=False, slot_order="name"),
+    Release((layouts.KERAS_2_2.name,), ("2.0.6", "2.1.3"), amsgrad=False),
+    Release((layouts.KERAS_3.name,), ("3.0", "3.10"), momentum_product="first"),
 )
 _USUAL = Release((), ("", ""))
+_UNSAID = Release((layouts.KERAS_2_2.name,), ("", ""), slot_order="unknown")
 
 
 def release_of(layout: Layout, keras_version: str) -> Release:
@@ -42,7 +51,7 @@ def release_of(layout: Layout, keras_version: str) -> Release:
         first, end = (_numbers(one) for one in release.versions)
         if layout.name in release.layouts and version and first <= version < end:
             return release
-    return _USUAL
+    return _UNSAID if layout.name in _UNSAID.layouts and not version else _USUAL
 
 
 def _numbers(version: str) -> Tuple[int, ...]:

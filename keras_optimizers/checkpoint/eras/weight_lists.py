@@ -66,11 +66,15 @@ def parse(
 
 
 class _Variant(NamedTuple):
-    """One way in which releases of an era ordered their weights."""
+    """One way in which releases of an era ordered their weights.
+
+    `ahead` is the number of groups before the slots, which hold no slots.
+    """
 
     first: List[str]
     roles: List[str]
     last: List[str]
+    ahead: int = 0
 
 
 def _variants(
@@ -80,6 +84,7 @@ def _variants(
     usual = layouts.scalars(layout, class_name, options)
     last = layouts.last_scalars(layout, class_name)
     role_names = layouts.roles(layout, class_name, options)
+    ahead = len(layouts.groups_ahead(layout, options))
     firsts = [usual]
     if class_name == "Nadam":  # 1.14 and 1.15's old class, and ours, have m_schedule
         without = [name for name in usual if name != "m_schedule"]
@@ -95,11 +100,13 @@ def _variants(
     if class_name == "SGD":
         role_variants += [["velocity"], []]
     tried: List[_Variant] = []
+    endings: List[List[str]] = [last, []]
     for roles in role_variants:
         for first in firsts:
-            for variant in (_Variant(first, roles, last), _Variant(first, roles, [])):
-                slots = count - len(first) - len(variant.last)
-                fits = slots >= 0 and (slots % len(roles) == 0 if roles else slots == 0)
+            for ending in endings:
+                variant = _Variant(first, roles, ending, ahead)
+                slots, groups = count - len(first) - len(ending), ahead + len(roles)
+                fits = slots >= 0 and (slots % groups == 0 if groups else slots == 0)
                 if fits and variant not in tried:
                     tried.append(variant)
                     yield variant
@@ -114,7 +121,7 @@ def _parse_variant(
     path: str,
 ) -> Content:
     values: Dict[str, Any] = {}
-    first, role_names, last = variant
+    first, role_names, last, ahead = variant
     end = len(weights) - len(last)
     for name, weight in zip(first + last, [*weights[: len(first)], *weights[end:]]):
         if weight.array.shape != ():
@@ -125,14 +132,23 @@ def _parse_variant(
         if name == "iterations" and weight.array.dtype.kind == "f" and not _looks_counted(weight):
             raise CheckpointError(f"Cannot read {path!r}: {weight.name!r} does not count steps.")
         values[name] = weight.array.read()[()]
-    arrays = [weight.array for weight in weights[len(first) : end]]
-    for weight in weights[len(first) : end]:
+    count = (end - len(first)) // (ahead + len(role_names)) if ahead or role_names else 0
+    start = len(first) + ahead * count
+    arrays = [weight.array for weight in weights[start:end]]
+    for weight in weights[start:end]:
         if weight.array.dtype.kind in "iu":  # a count, which another variant has as such
             raise CheckpointError(
                 f"Cannot read {path!r}: {weight.name!r} of integers is no slot of {class_name}."
             )
     by_role = split_by_role(layout, class_name, role_names, arrays)
     shapes = _common_shapes(by_role, weights, path)
+    for group in range(ahead):
+        of_group = weights[len(first) + group * count : len(first) + (group + 1) * count]
+        if role_names and [weight.array.shape for weight in of_group] != shapes:
+            raise CheckpointError(
+                f"Cannot read {path!r}: the arrays before its optimizer's slots are not of the "
+                "parameters' shapes, as moving averages or accumulated gradients would be."
+            )
     if candidates is None:
         chosen = [
             Candidate(f"parameter_{index}", array)

@@ -14,6 +14,7 @@ from keras_optimizers.checkpoint.architecture import model_config, weight_places
 from keras_optimizers.checkpoint.eras import configs, layouts, weight_lists
 from keras_optimizers.checkpoint.eras.dialects import KERAS_3
 from keras_optimizers.checkpoint.eras.layouts import Layout
+from keras_optimizers.checkpoint.eras.releases import release_of
 from keras_optimizers.checkpoint.errors import CheckpointError
 from keras_optimizers.checkpoint.formats.format import Format, WriteRequest
 from keras_optimizers.checkpoint.formats.keras_archive import (
@@ -43,13 +44,25 @@ model.compile(optimizer, loss=...)
 def write(request: WriteRequest) -> None:
     """Write a whole .keras model, or the state alone into a .weights.h5.
 
+    The option `keras_version` names the release that will read the file. Without it a model that
+    Keras 3 wrote stays one of its release, and any other becomes one of the newest.
+
     Raises:
         CheckpointError: If it cannot be written. Nothing has changed then.
     """
+    version = request.options.get("keras_version")
+    request = request if version is None else _for_version(request, str(version))
     if request.path.endswith(".keras"):
         _write_archive(request)
     else:
         _write_state_file(request)
+
+
+def _for_version(request: WriteRequest, version: str) -> WriteRequest:
+    """The request with the layout of a release."""
+    layout = request.layout
+    place = release_of(layout, version).momentum_product or layout.momentum_product
+    return request._replace(layout=layout._replace(keras_version=version, momentum_product=place))
 
 
 def _translated(config: Optional[Dict[str, Any]], report: Report) -> Dict[str, Any]:
@@ -68,11 +81,15 @@ def _write_archive(request: WriteRequest) -> None:
     if source is not None and zipfile.is_zipfile(source):
         with Archive(source) as archive:
             config, metadata = dict(archive.config), archive.metadata
-            if not str(metadata.get("keras_version", "")).startswith("3"):
+            version = str(metadata.get("keras_version", ""))
+            if version.startswith("3"):
+                if "keras_version" not in request.options:
+                    request = _for_version(request, version)
+            else:
                 config = dict(
                     _translated(config, report), compile_config=config.get("compile_config")
                 )
-                metadata = dict(metadata, keras_version="3.0.0")
+                metadata = dict(metadata)
             _pack(request, config, metadata, archive.weights)
         return
     if source is None or not is_whole_model(source):
@@ -81,11 +98,11 @@ def _write_archive(request: WriteRequest) -> None:
             "one. Use an ending of .weights.h5 for the optimizer's state alone."
         )
     with WholeModel(source) as model, tempfile.TemporaryDirectory() as folder:
-        old = model.json_attribute("model_config")
+        old = model.architecture()
         training = model.json_attribute("training_config") or {}
         config = _translated(old, report)
         config["compile_config"] = _compile_config(training, report)
-        metadata = {"keras_version": "3.0.0", "date_saved": ""}
+        metadata = {"date_saved": ""}
         with h5py.File(os.path.join(folder, "layers.h5"), "w") as weights:
             _write_layers(model, old or {}, weights, _values_for(state, source))
             _pack(request, config, metadata, weights)
@@ -131,13 +148,25 @@ def _write_layers(
                 target.create_dataset(place, data=value.read())
 
 
+def _say_which_release(request: WriteRequest) -> None:
+    if request.state.class_name == "Nadam" and request.layout.momentum_product == "last":
+        request.report.note(
+            "Nadam's variables are in the order of Keras 3.10 and later; for 3.0 to 3.9 say "
+            "--keras-version 3.9."
+        )
+
+
 def _pack(
     request: WriteRequest, config: Dict[str, Any], metadata: Dict[str, Any], layers: Any
 ) -> None:
     state, layout = request.state, request.layout
+    metadata = dict(metadata, keras_version=layout.keras_version)
     h5py = hdf5.require_h5py()
     compiled = dict(config.get("compile_config") or {})
     compiled["optimizer"] = serialized(layout, state)
+    if compiled.get("steps_per_execution") is None:
+        # tf.keras 2.14 and 2.15 write null, with which Keras 3 cannot train.
+        compiled["steps_per_execution"] = 1
     config["compile_config"] = compiled
     with written_whole(request.path, request.confirm) as partial:
         with written_whole(partial + ".h5") as weights_path:
@@ -146,6 +175,7 @@ def _pack(
                 for name in layers:
                     if name != "optimizer":
                         layers.copy(name, target)
+                target.require_group("vars")  # Keras before 3.6 looks for it
                 _write_variables(request, target)
             with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED, allowZip64=True) as packed:
                 packed.writestr(METADATA, json.dumps(metadata))
@@ -162,6 +192,7 @@ def serialized(layout: Layout, state: OptimizerState) -> Dict[str, Any]:
 
 def _write_variables(request: WriteRequest, target: Any) -> None:
     group = target.create_group("optimizer/vars")
+    _say_which_release(request)
     weights = weight_lists.arrange(request.layout, request.state)
     total = sum(weight.array.size_in_bytes for weight in weights)
     done = 0
@@ -202,7 +233,7 @@ def _copy_layers(source: str, target: Any, values: Dict[str, Array], report: Rep
                         archive.weights.copy(name, target)
         elif is_whole_model(source):
             with WholeModel(source) as model:
-                config = model.json_attribute("model_config") or {}
+                config = model.architecture() or {}
                 _write_layers(model, config, target, values)
     except CheckpointError as error:
         report.add("model weights", LOST, f"not in this file: {error}")

@@ -14,7 +14,7 @@ import zipfile
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from keras_optimizers.checkpoint.architecture import weight_places
-from keras_optimizers.checkpoint.architecture.layers import layer_order
+from keras_optimizers.checkpoint.architecture.layers import has_embeddings, layer_order
 from keras_optimizers.checkpoint.eras import configs, layouts, releases, weight_lists
 from keras_optimizers.checkpoint.eras.layouts import Layout
 from keras_optimizers.checkpoint.eras.weight_lists import Weight
@@ -140,26 +140,40 @@ def read(request: ReadRequest) -> OptimizerState:
     archive = Archive(request.path)
     try:
         with hdf5.reported(request.path):
-            return _read(archive)
+            return _read(archive, request.class_name)
     except BaseException:
         archive.close()
         raise
 
 
-def _read(archive: Archive) -> OptimizerState:
+def _read(archive: Archive, known_class: Optional[str]) -> OptimizerState:
     path = archive.path
     compiled = archive.config.get("compile_config")
     serialized = compiled.get("optimizer") if isinstance(compiled, dict) else None
+    version = str(archive.metadata.get("keras_version", ""))
+    notes = []
+    if isinstance(serialized, str):  # compile("adam")
+        layout = releases.archive_layout({}, version)
+        serialized = configs.by_name(layout, serialized, path)
+        notes.append("The model was compiled with the optimizer's name: its era's defaults.")
     if not isinstance(serialized, dict) or not isinstance(serialized.get("config"), dict):
         raise CheckpointError(f"{path!r} holds no optimizer: the model was not compiled.")
-    version = str(archive.metadata.get("keras_version", ""))
-    layout = releases.archive_layout(serialized["config"], version)
+    inner, _ = configs.unwrapped(serialized)
+    layout = releases.archive_layout(inner["config"], version)
     candidates = _candidates(archive.weights, archive.config, path)
     provenance = Provenance(path, layout.name, layout.title, f"keras {version}")
-    state = _state(layout, serialized, archive.weights, candidates, provenance)
+    state = _state(layout, serialized, archive.weights, candidates, provenance, known_class)
+    state.notes += notes
+    state.has_embeddings = has_embeddings(archive.config)
     state.variables = {one.name: one.array for one in candidates or []}
     state.opened_file = archive
     return state
+
+
+def model_has_embeddings(path: str) -> Optional[bool]:
+    """Whether the model in an archive looks up rows of a parameter."""
+    with Archive(path) as archive:
+        return has_embeddings(archive.config)
 
 
 def model_candidates(path: str) -> List[Candidate]:
@@ -175,11 +189,15 @@ def _state(
     weights_file: Any,
     candidates: Optional[List[Candidate]],
     provenance: Provenance,
+    known_class: Optional[str],
 ) -> OptimizerState:
     path = provenance.path
-    class_name = configs.class_name_of(serialized.get("class_name"), path)
+    outer = serialized
+    serialized, left_out = configs.unwrapped(serialized)
+    class_name = configs.class_name_of(known_class or serialized.get("class_name"), path)
     options, notes = configs.parse(layout, class_name, serialized["config"], path)
-    weights = _optimizer_weights(weights_file, path)
+    inside = "" if serialized is outer else "inner_optimizer/"
+    weights = _optimizer_weights(weights_file, inside, path)
     if not weights:
         raise CheckpointError(f"{path!r} holds no optimizer's variables.")
     content = weight_lists.parse(layout, class_name, options, weights, candidates, path)
@@ -187,7 +205,7 @@ def _state(
     rate = scalars.pop("learning_rate", None)
     if rate is not None and not layouts.is_scheduled(layout, options):
         options["lr"] = float(rate)
-    return OptimizerState(
+    state = OptimizerState(
         class_name,
         options,
         content.iterations,
@@ -197,10 +215,12 @@ def _state(
         provenance,
         notes,
     )
+    state.left_out.update(left_out)
+    return state
 
 
-def _optimizer_weights(weights_file: Any, path: str) -> List[Weight]:
-    found = weights_file.get("optimizer/vars")
+def _optimizer_weights(weights_file: Any, inside: str, path: str) -> List[Weight]:
+    found = weights_file.get(f"optimizer/{inside}vars")
     return [] if found is None else _numbered(found, "optimizer", path)
 
 
@@ -295,7 +315,7 @@ def read_weights_file(request: ReadRequest) -> OptimizerState:
                 serialized = {"class_name": _class_told(opened, path), "config": {}}
             layout = layouts.KERAS_3
             provenance = Provenance(path, layout.name, layout.title, "keras 3")
-            state = _state(layout, serialized, opened, _named(opened, path), provenance)
+            state = _state(layout, serialized, opened, _named(opened, path), provenance, class_name)
             state.opened_file = opened
             return state
     except BaseException:

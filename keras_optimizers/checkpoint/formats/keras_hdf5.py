@@ -8,13 +8,15 @@ import json
 import os
 from typing import Any, Dict, List, Optional, Tuple
 
-from keras_optimizers.checkpoint.architecture.layers import layer_order
+from keras_optimizers.checkpoint.architecture.layers import has_embeddings, layer_order, with_names
 from keras_optimizers.checkpoint.eras import configs, layouts, releases, weight_lists
-from keras_optimizers.checkpoint.eras.weight_lists import Weight
+from keras_optimizers.checkpoint.eras.layouts import Layout
+from keras_optimizers.checkpoint.eras.releases import Release
+from keras_optimizers.checkpoint.eras.weight_lists import Content, Weight
 from keras_optimizers.checkpoint.errors import CheckpointError
 from keras_optimizers.checkpoint.formats.format import Reader, ReadRequest
-from keras_optimizers.checkpoint.matching import Candidate
-from keras_optimizers.checkpoint.state import Array, OptimizerState, Provenance
+from keras_optimizers.checkpoint.matching import Candidate, sorted_by_name
+from keras_optimizers.checkpoint.state import Array, OptimizerState, Parameter, Provenance
 from keras_optimizers.checkpoint.storage import hdf5
 
 # Where a layout drops `iterations`, the writer puts the finished steps into lr and decay, which
@@ -66,6 +68,17 @@ class WholeModel:
             raise ValueError(f"{name} is {type(value).__name__}, expected an object")
         return value
 
+    def architecture(self) -> Optional[Dict[str, Any]]:
+        """The model's config, with the names of its layers; None where the file has none."""
+        config = self.json_attribute("model_config")
+        group = self.file.get("model_weights")
+        if config is None or group is None:
+            return config
+        try:
+            return with_names(config, hdf5.names(group, "layer_names"))
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return config  # a model of an unknown kind
+
     def candidates(self) -> Optional[List[Candidate]]:
         """The model's variables in the file's order; None where the file has no model."""
         group = self.file.get("model_weights")
@@ -73,7 +86,7 @@ class WholeModel:
             group = self.file
         if group is None:
             return None
-        frozen = _frozen_layers(self.json_attribute("model_config"))
+        frozen = _frozen_layers(self.architecture())
         found = []
         for layer_name in hdf5.names(group, "layer_names"):
             layer = group[layer_name]
@@ -107,6 +120,12 @@ def _frozen_layers(model_config: Optional[Dict[str, Any]]) -> Tuple[str, ...]:
         return tuple(layer.name for layer in layer_order(model_config) if not layer.trainable)
     except (KeyError, TypeError, ValueError, AttributeError):
         return ()  # a model of an unknown kind: shapes decide
+
+
+def model_has_embeddings(path: str) -> Optional[bool]:
+    """Whether the model in a file looks up rows of a parameter."""
+    with WholeModel(path) as model, hdf5.reported(path):
+        return has_embeddings(model.json_attribute("model_config"))
 
 
 def model_candidates(path: str) -> List[Candidate]:
@@ -145,13 +164,13 @@ def read(request: ReadRequest) -> OptimizerState:
     model = WholeModel(request.path)
     try:
         with hdf5.reported(request.path):
-            return _read(model)
+            return _read(model, request.class_name)
     except BaseException:
         model.close()
         raise
 
 
-def _read(model: WholeModel) -> OptimizerState:
+def _read(model: WholeModel, known_class: Optional[str]) -> OptimizerState:
     path = model.path
     training = model.json_attribute("training_config")
     if training is None:
@@ -163,7 +182,8 @@ def _read(model: WholeModel) -> OptimizerState:
     serialized = training.get("optimizer_config") or training.get("optimizer")
     if not isinstance(serialized, dict) or not isinstance(serialized.get("config"), dict):
         raise CheckpointError(f"{path!r} holds no optimizer: its training_config has none.")
-    class_name = configs.class_name_of(serialized.get("class_name"), path)
+    serialized, left_out = configs.unwrapped(serialized)
+    class_name = configs.class_name_of(known_class or serialized.get("class_name"), path)
     config = serialized["config"]
     weights = model.optimizer_weights()
     version = model.keras_version
@@ -175,13 +195,17 @@ def _read(model: WholeModel) -> OptimizerState:
     producer = f"keras {version}" if version else "unknown"
     provenance = Provenance(path, layout.name, layout.title, producer)
     candidates = model.candidates()
+    embeddings = has_embeddings(model.json_attribute("model_config"))
     if not weights:
         notes.append("The file has no optimizer weights: it was saved before the first step.")
         parameters = [one.as_parameter() for one in candidates or [] if one.trainable is not False]
-        state = OptimizerState(class_name, options, None, parameters, {}, {}, provenance, notes)
+        slots = _initial_slots(layout, class_name, config, parameters)
+        state = OptimizerState(class_name, options, None, parameters, slots, {}, provenance, notes)
         state.doubts.update(doubts)
+        state.left_out.update(left_out)
+        state.has_embeddings = embeddings
         return state
-    content = weight_lists.parse(layout, class_name, options, weights, candidates, path)
+    content = _parse_weights(release, layout, class_name, options, weights, candidates, path)
     scalars = dict(content.scalars)
     rate = scalars.pop("learning_rate", None)
     if rate is not None and not layouts.is_scheduled(layout, options):
@@ -202,9 +226,71 @@ def _read(model: WholeModel) -> OptimizerState:
         notes,
     )
     state.doubts.update(doubts)
+    state.left_out.update(left_out)
+    state.has_embeddings = embeddings
     state.variables = {one.name: one.array for one in candidates or []}
     state.opened_file = model
     return state
+
+
+def _initial_slots(
+    layout: Layout, class_name: str, config: Dict[str, Any], parameters: List[Parameter]
+) -> Dict[str, Dict[str, Array]]:
+    """Slots before the first step that are not zero: Adagrad's, in eras with an argument for it."""
+    if class_name != "Adagrad" or not layout.accumulator_argument:
+        return {}
+    value = float(config.get("initial_accumulator_value", 0.1))
+    filled = {one.name: Array.filled(one.shape, one.dtype, value) for one in parameters}
+    return {"sum_of_squares": filled}
+
+
+def _parse_weights(
+    release: Release,
+    layout: Layout,
+    class_name: str,
+    options: Dict[str, Any],
+    weights: List[Weight],
+    candidates: Optional[List[Candidate]],
+    path: str,
+) -> Content:
+    """The state in the list, its parameters in the model's order.
+
+    Raises:
+        CheckpointError: If the list fits in no order, or in two and the file tells not which.
+    """
+    by_name = None if candidates is None else sorted_by_name(candidates)
+    orders = {
+        "model": [candidates],
+        "name": [by_name],
+        "unknown": [candidates] if by_name == candidates else [candidates, by_name],
+    }[release.slot_order]
+    found, problems = [], []
+    for order in orders:
+        try:
+            found.append(weight_lists.parse(layout, class_name, options, weights, order, path))
+        except CheckpointError as error:
+            problems.append(error)
+    if not found:
+        raise problems[0]
+    if len(found) == 2 and _owners(found[0]) != _owners(found[1]):
+        raise CheckpointError(
+            f"Cannot read {path!r}: it does not say which Keras wrote it, and its slots fit in two "
+            "orders, that of the layers and (Keras 2.0.0 to 2.0.5) that of the weights' names. "
+            "Write the version into the file's attribute keras_version."
+        )
+    content = found[0]
+    if candidates is not None and release.slot_order == "name":
+        places = {one.name: place for place, one in enumerate(candidates)}
+        content.parameters.sort(key=lambda one: places.get(one.name.split("#")[0], len(places)))
+    return content
+
+
+def _owners(content: Content) -> Dict[str, List[int]]:
+    """Which array each parameter has, role by role."""
+    return {
+        role: [id(arrays.get(name)) for name in sorted(one.name for one in content.parameters)]
+        for role, arrays in content.slots.items()
+    }
 
 
 READER = Reader(hdf5.is_hdf5, read)

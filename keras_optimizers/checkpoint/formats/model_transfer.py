@@ -55,12 +55,12 @@ def _from_hdf5(source: str, target: Any, layout: Layout, report: Report) -> Dict
         for name in model.file:
             if name != "optimizer_weights":
                 model.file.copy(name, target)
-        config = model.json_attribute("model_config")
+        config = model.architecture()
         held = model.keras_version
         if config is not None and not _is_readable(config, held, layout):
             _write_config(target, config, layout, report)
-        if family_of(held) != family_of(layout.keras_version):
-            _sign(target, layout)
+        # Always: single releases of one family order slots, or clip, otherwise.
+        _sign(target, layout)
     return training
 
 

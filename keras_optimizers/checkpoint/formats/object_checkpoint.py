@@ -24,9 +24,7 @@ from keras_optimizers.checkpoint.state import Array, OptimizerState, Parameter, 
 from keras_optimizers.checkpoint.storage import bundles
 from keras_optimizers.checkpoint.storage.atomic_files import folder_beside
 
-LAYOUT = layouts.OPTIMIZER_V2._replace(
-    name="checkpoint", title="tf.train.Checkpoint or save_weights, with OptimizerV2"
-)
+LAYOUT = layouts.OBJECT_CHECKPOINT
 
 _VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
 _SLOT = re.compile(
@@ -280,6 +278,7 @@ def write(request: WriteRequest) -> None:
     options = {
         name: state.hyperparameters[name]
         for name in reference.OPTIMIZERS[state.class_name].defaults
+        if name in state.hyperparameters
     }
     request.report.note(
         f"Load it with model.load_weights({path!r}) into a model that was compiled with "

@@ -122,7 +122,20 @@ def read(
     def candidates() -> Optional[List[Candidate]]:
         return None if model is None else model_candidates(model)
 
-    return reader_of(path).read(ReadRequest(path, class_name, values or {}, candidates))
+    state = reader_of(path).read(ReadRequest(path, class_name, values or {}, candidates))
+    if state.has_embeddings is None:
+        state.has_embeddings = _has_embeddings(state, model)
+    return state
+
+
+def _has_embeddings(state: OptimizerState, model: Optional[str]) -> Optional[bool]:
+    """What the model's file says, else what the parameters' names do."""
+    if any("embedding" in parameter.name.lower() for parameter in state.parameters):
+        return True
+    if model is None:
+        return None
+    module = keras_archive if keras_archive.is_archive(model) else keras_hdf5
+    return module.model_has_embeddings(model)
 
 
 def model_candidates(path: str) -> List[Candidate]:

@@ -20,10 +20,7 @@ from keras_optimizers.checkpoint.matching import Candidate
 from keras_optimizers.checkpoint.state import Array, OptimizerState, Provenance
 from keras_optimizers.checkpoint.storage import bundles
 
-LAYOUT = layouts.KERAS_OPTIMIZERS._replace(
-    name="saver", title="tf.train.Saver, of a graph with ours or with upstream's old classes"
-)
-
+LAYOUT = layouts.SAVER
 _SLOT = re.compile(r"(?P<scope>(?:.*/)?)Variable(?:_(?P<number>\d+))?$")
 
 

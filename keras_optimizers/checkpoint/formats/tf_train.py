@@ -21,18 +21,7 @@ from keras_optimizers.checkpoint.report import APPROXIMATE, RECOMPUTED, Report
 from keras_optimizers.checkpoint.state import Array, OptimizerState, Parameter, Provenance
 from keras_optimizers.checkpoint.storage import bundles
 
-LAYOUT = layouts.TF_KERAS_1_10._replace(
-    name="saver-tf-train",
-    title="tf.train.Saver, of a graph with tf.train optimizers",
-    counted=layouts.ALL,
-    momentum_product="",
-    idle_velocity=False,
-    amsgrad_placeholders=False,
-    decay="argument",
-    epsilon_inside_root=("RMSprop",),
-    extended_rmsprop=True,
-    clipping={},
-)
+LAYOUT = layouts.TF_TRAIN
 
 
 class Names(NamedTuple):

@@ -1,0 +1,204 @@
+"""The `keras-optimizers conformance` command."""
+
+import argparse
+import importlib
+import json
+import os
+import sys
+import time
+from typing import Any, List
+
+from keras_optimizers.conformance import api, behaviour, html_report, references, results
+from keras_optimizers.conformance.recorder import cases
+from keras_optimizers.conformance.recorder.hosts import REFERENCES
+
+_BAD = 2
+
+
+def run(options: argparse.Namespace) -> int:
+    """Compare, print a table, write what is asked for; the exit status."""
+    try:
+        return _run(options)
+    except (ValueError, ImportError, references.RecordingError) as error:
+        print(f"keras-optimizers: {error}", file=sys.stderr)
+        return _BAD
+
+
+def _run(options: argparse.Namespace) -> int:
+    if options.list:
+        print(listing())
+        return 0
+    if options.history:
+        with open(options.history, "w", encoding="utf-8") as opened:
+            opened.write(behaviour.page())
+        print(f"wrote {options.history}")
+        return 0
+    _check_folder(options.html)
+    expected = dict(_expectation(text) for text in options.expect or ())
+    # Before TensorFlow is imported, which takes a second.
+    for name in options.reference or ():
+        references.load_reference(name)
+    factories = [_factory(text) for text in options.factories] or _ours(options.host)
+    show = _Progress(_count(options, len(factories)))
+    if options.record:
+        if len(options.factories) != 1:
+            raise ValueError("--record takes exactly one MODULE:FACTORY.")
+        path = api.record_all(
+            factories[0], options.record, options.class_name, options.host, show.step
+        )
+        show.done()
+        print(f"wrote {path} and {os.path.join(os.path.dirname(path), 'arrays.npz')}")
+        return 0
+    found = []  # type: List[results.CheckResult]
+    subjects = [api.Subject(factory, options.class_name, options.host) for factory in factories]
+    for subject, text in zip(subjects, options.factories):
+        subject.given = text
+    for reference in options.reference or [references.OURS]:
+        for subject in subjects:
+            found += api.run(
+                subject,
+                reference,
+                options.level,
+                options.check,
+                options.case,
+                expected,
+                progress=show.step,
+            )
+    show.done()
+    if options.case and not found:
+        raise ValueError(
+            f"No check has the case {', '.join(options.case)} for "
+            f"{', '.join(subject.name for subject in subjects)}; --list shows which there are."
+        )
+    if options.html:
+        with open(options.html, "w", encoding="utf-8") as opened:
+            opened.write(html_report.page(found))
+    failed = results.failures(found, options.strict)
+    if options.json:
+        print(as_json(found, failed))
+    else:
+        print(summary(found, failed))
+    return 1 if failed else 0
+
+
+def summary(found: List[results.CheckResult], failed: List[results.CheckResult]) -> str:
+    """The table, what failed, and one line."""
+    parts = [results.table(found)]
+    documented = [result for result in found if result.status == "documented"]
+    explained = [result for result in found if result.status == "explained"]
+    if documented:
+        names = sorted({f"{r.optimizer} {r.check} {r.case}".strip() for r in documented})
+        text = f"doc.: {results.STATUSES['documented']} (docs/behaviour.md):"
+        parts.append("\n  ".join([text] + names[:12] + (["..."] if len(names) > 12 else [])))
+    if explained:
+        parts.append(f"expl.: {len(explained)} cases: {results.STATUSES['explained']}")
+    if failed:
+        parts.append(results.as_text(failed, 5))
+    compared = sum(result.status != "skipped" for result in found)
+    parts.append(f"{compared} comparisons, {len(failed)} failures")
+    return "\n\n".join(parts)
+
+
+def as_json(found: List[results.CheckResult], failed: List[results.CheckResult]) -> str:
+    """All results, for programs. NaN and infinity become text."""
+    records = [dict(result._asdict()) for result in found]
+    for record in records:
+        for key in ("ulps", "absolute"):
+            record[key] = [value if value < float("inf") else str(value) for value in record[key]]
+    made = {"failures": len(failed), "comparisons": len(found), "results": records}
+    return json.dumps(made, indent=1)
+
+
+def listing() -> str:
+    """References, checks and cases, as text."""
+    lines = ["references:"]
+    for name in references.names():
+        title = REFERENCES[name].title if name in REFERENCES else "the update rules in NumPy"
+        lines.append(f"  {name:16}{title}")
+    lines.append("checks:")
+    from keras_optimizers.conformance.arguments import CHECKS
+
+    lines += [f"  {name}" for name in CHECKS]
+    lines.append("cases:")
+    for name, case in list(cases.CASES.items()) + list(cases.CUSTOM_CASES.items()):
+        arguments = ", ".join(f"{key}={value}" for key, value in case.arguments.items())
+        lines.append(f"  {name:28}{case.class_name or 'any'}({arguments}), {case.problem}")
+    return "\n".join(lines)
+
+
+def _ours(host: str) -> List[Any]:
+    import keras_optimizers
+
+    try:
+        if host == "keras":
+            keras_optimizers.use_host(importlib.import_module("keras"))
+        return [getattr(keras_optimizers, name) for name in cases.CLASS_NAMES]
+    finally:
+        from keras_optimizers.tensorflow_private import silence_deprecation_warnings
+
+        silence_deprecation_warnings()
+
+
+def _factory(text: str) -> Any:
+    """What MODULE:FACTORY names.
+
+    Raises:
+        ValueError: If there is no such module or name.
+    """
+    module_name, colon, name = text.partition(":")
+    if not colon or not name:
+        raise ValueError(
+            f"{text!r} is not MODULE:FACTORY, such as keras_optimizers:Adam or mypackage:MyAdam."
+        )
+    sys.path.insert(0, os.getcwd())
+    try:
+        found = importlib.import_module(module_name)  # type: Any
+        for part in name.split("."):
+            found = getattr(found, part)
+    except ImportError as error:
+        raise ValueError(f"Cannot import {module_name!r} of {text!r}: {error}") from error
+    except AttributeError as error:
+        raise ValueError(f"{module_name!r} has no {name!r}.") from error
+    finally:
+        sys.path.pop(0)
+    return found
+
+
+def _expectation(text: str) -> Any:
+    check, equals, reason = text.partition("=")
+    if not equals or not reason:
+        raise ValueError(f"--expect takes CHECK=REASON, not {text!r}.")
+    return check, reason
+
+
+def _check_folder(path: str) -> None:
+    folder = os.path.dirname(os.path.abspath(path or "."))
+    if path and not os.path.isdir(folder):
+        raise ValueError(f"There is no folder {folder!r} for {path!r}.")
+
+
+def _count(options: argparse.Namespace, factories: int) -> int:
+    """About how many cases come, for the progress bar."""
+    return max(1, factories) * 12 * len(options.reference or [""])
+
+
+class _Progress:
+    """A bar on a terminal: which case runs, and how long it has taken."""
+
+    def __init__(self, total: int) -> None:
+        self._shown, self._total, self._done = sys.stderr.isatty(), total, 0
+        self._started = time.time()
+
+    def step(self, text: str) -> None:
+        """Another case begins."""
+        self._done = min(self._done + 1, self._total)
+        if self._shown:
+            filled = 20 * self._done // self._total
+            bar = "#" * filled + "." * (20 - filled)
+            seconds = time.time() - self._started
+            print(f"\r\033[K[{bar}] {seconds:3.0f} s  {text}", end="", file=sys.stderr, flush=True)
+
+    def done(self) -> None:
+        """Leave a clean line."""
+        if self._shown:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)

@@ -1,0 +1,352 @@
+"""What single releases do otherwise than their era: files that they wrote, or built as theirs."""
+
+import json
+
+import numpy as np
+import pytest
+
+from keras_optimizers import cli
+from keras_optimizers.checkpoint import CheckpointError, migrate, read, verification, write
+from keras_optimizers.checkpoint.eras import layouts
+from keras_optimizers.checkpoint.eras.releases import layout_of, release_of
+from tests.checkpoint import files
+from tests.checkpoint.files import problem
+
+h5py = pytest.importorskip("h5py")
+
+LAYERS = ["dense_%d" % number for number in range(1, 12)]
+
+
+def file_of_keras_2(path, version, by_name, kinds=("kernel",), width=3):
+    """Eleven equal Dense layers and SGD's velocities, as standalone Keras `version` saves them.
+
+    Every velocity is filled with the number of its layer.
+    """
+    layers = [
+        {"class_name": "Dense", "config": {"name": name, "units": width, "trainable": True}}
+        for name in LAYERS
+    ]
+    names = ["%s/%s:0" % (layer, kind) for layer in LAYERS for kind in kinds]
+    with h5py.File(path, "w") as opened:
+        if version is not None:
+            opened.attrs["keras_version"] = version.encode()
+        config = {"class_name": "Sequential", "config": layers}
+        opened.attrs["model_config"] = json.dumps(config).encode()
+        optimizer = {"lr": 0.05, "momentum": 0.9, "decay": 0.0, "nesterov": False}
+        training = {"optimizer_config": {"class_name": "SGD", "config": optimizer}, "loss": "mse"}
+        opened.attrs["training_config"] = json.dumps(training).encode()
+        model = opened.create_group("model_weights")
+        model.attrs["layer_names"] = np.array(LAYERS, "S")
+        for layer in LAYERS:
+            group = model.create_group(layer)
+            own = [name for name in names if name.startswith(layer + "/")]
+            group.attrs["weight_names"] = np.array(own, "S")
+            for name in own:
+                shape = (width, width) if "kernel" in name else (width,)
+                group[name] = np.zeros(shape, "f4")
+        order = sorted(names) if by_name else names
+        slots = opened.create_group("optimizer_weights")
+        saved = ["SGD/iterations:0"] + ["SGD/slot_%d:0" % n for n in range(len(names))]
+        slots.attrs["weight_names"] = np.array(saved, "S")
+        slots[saved[0]] = np.float32(5)
+        for name, owner in zip(saved[1:], order):
+            shape = (width, width) if "kernel" in owner else (width,)
+            slots[name] = np.full(shape, int(owner.split("/")[0].split("_")[1]), "f4")
+    return path
+
+
+def assert_every_velocity_is_at_its_layer(state, kinds=("kernel",)):
+    assert [parameter.name for parameter in state.parameters] == [
+        "%s/%s" % (layer, kind) for layer in LAYERS for kind in kinds
+    ]
+    for name, array in state.slots["velocity"].items():
+        assert array.read().ravel()[0] == int(name.split("/")[0].split("_")[1]), name
+
+
+@pytest.mark.parametrize(
+    "version,by_name",
+    [("2.0.0", True), ("2.0.5", True), ("2.0.6", False), ("2.0.10", False), ("2.2.4", False)],
+)
+@pytest.mark.parametrize("kinds", [("kernel",), ("kernel", "bias")])
+def test_keras_before_2_0_6_has_its_slots_in_the_order_of_the_weights_names(
+    version, by_name, kinds, tmp_path
+):
+    path = file_of_keras_2(str(tmp_path / "s.h5"), version, by_name, kinds)
+    assert_every_velocity_is_at_its_layer(read(path), kinds)
+    outcome = migrate(path, str(tmp_path / "t.h5"), "keras-2.2")
+    assert not outcome.report.inexact
+    assert_every_velocity_is_at_its_layer(read(str(tmp_path / "t.h5")), kinds)
+
+
+def test_a_file_that_does_not_say_its_version_is_not_matched_where_two_orders_fit(tmp_path):
+    path = file_of_keras_2(str(tmp_path / "s.h5"), None, True)
+    with pytest.raises(CheckpointError, match="two orders"):
+        read(path)
+
+
+@pytest.mark.parametrize("version", ["2.0.0", "2.0.5"])
+def test_a_reader_that_orders_by_name_gets_what_it_expects(version, tmp_path):
+    source = file_of_keras_2(str(tmp_path / "s.h5"), "2.2.4", False)
+    there = str(tmp_path / "t.h5")
+    migrate(source, there, "keras-2.2", write_options={"keras_version": version})
+    expected = file_of_keras_2(str(tmp_path / "expected.h5"), version, True)
+    with h5py.File(there, "r") as ours, h5py.File(expected, "r") as theirs:
+        assert ours.attrs["keras_version"] == version.encode()
+        lists = []
+        for opened in (ours, theirs):
+            group = opened["optimizer_weights"]
+            lists.append([group[name][()] for name in group.attrs["weight_names"]])
+    for one, other in zip(*lists):
+        np.testing.assert_array_equal(one, other)
+    assert_every_velocity_is_at_its_layer(read(there))
+
+
+def test_slots_are_not_ordered_by_names_that_are_not_known(tmp_path):
+    state = read(file_of_keras_2(str(tmp_path / "s.h5"), "2.2.4", False))
+    with pytest.raises(CheckpointError, match="--model FILE"):
+        write(state, str(tmp_path / "t.h5"), "keras-2.2", keras_version="2.0.5")
+
+
+def test_a_release_is_found_by_its_numbers():
+    assert release_of(layouts.KERAS_2_2, "2.0.10").slot_order == "model"
+    assert release_of(layouts.KERAS_2_2, "2.0.5").slot_order == "name"
+    assert release_of(layouts.TF_KERAS_1_10, "2.0.5-tf").slot_order == "model"
+    assert release_of(layouts.TF_KERAS_1_10, "2.1.5-tf").clipnorm == "common"
+    assert release_of(layouts.TF_KERAS_1_10, "2.1.6-tf").clipnorm == "unknown"
+    assert layout_of({"lr": 1}, "2.0.5", []) is layouts.KERAS_2_2
+
+
+RECORDED = [(era, case) for era in files.RELEASES for case in problem.cases_of(era)]
+# Beside the slots, in the optimizer's list of weights.
+NO_SLOTS = {"adam_ema": 6, "adam_accumulation": 6}
+
+
+def entries(report):
+    return {entry.field: entry for entry in report.entries}
+
+
+def forgets_what_is_frozen(era, case):
+    """Whether the file says of a frozen nested model that it is trained: then it is refused."""
+    old = problem.ERAS[era].generation in ("r1.10", "1.15-v1")
+    return old and problem.ALL_CASES[case][2] == "nested_frozen"
+
+
+@pytest.mark.parametrize("era,case", RECORDED)
+def test_the_slots_of_a_release_are_read_bit_for_bit_or_refused(era, case):
+    path = files.of_release(era, case)
+    if forgets_what_is_frozen(era, case):
+        with pytest.raises(CheckpointError, match="more than one way"):
+            read(path)
+        return
+    state = read(path)
+    assert state.provenance.format == problem.ERAS[era].format
+    held = [
+        one for one in files.arrays_of_release(era, case, "state") if one.shape not in ((), (1,))
+    ]
+    ours = sorted(array.read().tobytes() for _, _, array in state.arrays() if array.shape != (1,))
+    theirs = sorted(value.tobytes() for value in held)
+    if case == "adagrad_untrained" and not held:
+        assert all(np.all(array.read() == np.float32(0.1)) for _, _, array in state.arrays())
+        assert len(ours) == len(state.parameters)
+    elif case in NO_SLOTS:
+        assert len(theirs) == len(ours) + NO_SLOTS[case] and set(ours) <= set(theirs)
+    else:
+        assert ours == theirs
+
+
+def of(case, *but):
+    """(era, case) of the recorded releases that have the case."""
+    return [(e, c) for e, c in RECORDED if c == case and e not in but]
+
+
+def first_of(generation, case):
+    """A file of the first release with the optimizers of a generation."""
+    eras = [era for era, _ in of(case) if problem.ERAS[era].generation == generation]
+    return files.of_release(eras[0], case)
+
+
+@pytest.mark.parametrize("era,case", of("adam_inverse_time"))
+def test_inverse_time_decay_is_decay_whatever_its_steps(era, case, tmp_path):
+    source, target = files.of_release(era, case), str(tmp_path / "t.h5")
+    report = migrate(source, target, "keras-optimizers").report
+    assert not report.inexact
+    state = read(target)
+    assert state.hyperparameters["lr"] == pytest.approx(0.01)
+    assert state.hyperparameters["decay"] == pytest.approx(0.1)  # 0.5 in 5 steps
+    assert verification.compare(read(source), state).is_same()
+
+
+SCHEDULED = of("sgd_exponential") + of("adam_piecewise") + of("adam_polynomial")
+
+
+@pytest.mark.parametrize("era,case", SCHEDULED)
+def test_a_schedule_is_exact_where_the_target_has_it_and_verified(era, case, tmp_path, capfd):
+    source, target = files.of_release(era, case), str(tmp_path / "t.keras")
+    report = migrate(source, target, "keras-3").report
+    assert entries(report)["lr"].status == "copied" and not report.inexact
+    state = read(target)
+    schedule = state.hyperparameters["learning_rate_schedule"]
+    assert schedule["config"].get("name", "") is not None  # Keras 3 refuses None
+    assert cli.main(["verify", source, target]) == 0
+    state.hyperparameters["learning_rate_schedule"] = dict(schedule, config={"other": 1})
+    assert not verification.compare(read(source), state).is_same()
+
+
+EMBEDDINGS = [
+    # Does the target treat rows that no batch touches otherwise, or repeated lookups?
+    ("optimizer-v2", "embedding_sgd", "keras-optimizers", True),
+    ("optimizer-v2", "embedding_adadelta", "keras-2.3", True),
+    ("optimizer-v2", "embedding_adamax", "tf-keras-2.11", True),
+    ("optimizer-v2", "embedding_nadam", "keras-optimizers", True),
+    ("optimizer-v2", "embedding_adam", "keras-optimizers", False),
+    ("optimizer-v2", "embedding_adagrad", "keras-optimizers", False),
+    ("optimizer-v2", "embedding_sgd", "optimizer-v2", False),
+    ("r1.10", "embedding_sgd", "optimizer-v2", True),
+    ("r1.10", "embedding_adamax", "optimizer-v2", True),
+    ("r1.10", "embedding_adam", "optimizer-v2", False),
+    ("r1.10", "embedding_sgd", "keras-3", False),
+    ("r1.10", "embedding_adam", "keras-3", True),
+    ("tf-2.11", "embedding_sgd", "optimizer-v2", True),
+    ("tf-2.11", "embedding_sgd", "keras-3", False),
+    ("tf-2.11", "embedding_adam", "keras-3", True),
+    ("keras-3", "embedding_adam", "keras-3", False),
+    ("keras-3", "embedding_adam", "keras-optimizers", True),
+]
+
+
+@pytest.mark.parametrize("kind,case,to,differs", EMBEDDINGS)
+def test_a_model_with_an_embedding_is_exact_only_between_eras_that_treat_rows_alike(
+    kind, case, to, differs, tmp_path, capfd
+):
+    source = first_of(kind, case)
+    target = str(tmp_path / "t") + (".keras" if to == "keras-3" else ".h5")
+    report = migrate(source, target, to).report
+    assert ("rows of embeddings" in entries(report)) == differs
+    if differs:
+        assert entries(report)["rows of embeddings"].status == "approximate"
+        assert cli.main(["verify", source, target]) == 1
+        assert "treat its rows differently" in capfd.readouterr().out
+
+
+def test_a_source_that_tells_no_model_may_have_an_embedding(tmp_path):
+    state = read(first_of("optimizer-v2", "sgd_momentum"))
+    assert state.has_embeddings is False
+    assert not write(state, str(tmp_path / "a.h5"), "keras-optimizers").inexact
+    state.has_embeddings = None
+    (entry,) = write(state, str(tmp_path / "b.h5"), "keras-optimizers").inexact
+    assert entry.field == "rows of embeddings" and "--model FILE" in entry.explanation
+
+
+@pytest.mark.parametrize("era,case", of("adam_ema") + of("adam_accumulation"))
+def test_averages_and_accumulated_gradients_are_said_to_be_lost(era, case, tmp_path):
+    report = migrate(files.of_release(era, case), str(tmp_path / "t.keras"), "keras-3").report
+    option = {"adam_ema": "use_ema", "adam_accumulation": "gradient_accumulation_steps"}[case]
+    assert [entry.field for entry in report.inexact] == [option]
+    assert "not carried over" in entries(report)[option].explanation
+
+
+@pytest.mark.parametrize(
+    "era,case", [(e, c) for e, c in of("adam_by_name") if problem.ERAS[e].ending == ".keras"]
+)
+def test_an_optimizer_that_was_compiled_by_name_has_its_era_s_defaults(era, case):
+    options = read(files.of_release(era, case)).hyperparameters
+    assert options["lr"] == pytest.approx(0.001) and options["epsilon"] == 1e-7
+    assert (options["beta_1"], options["beta_2"]) == (pytest.approx(0.9), pytest.approx(0.999))
+
+
+@pytest.mark.parametrize("era,case", of("adamw"))
+def test_adamw_is_adam_with_weight_decay(era, case, tmp_path):
+    source, target = files.of_release(era, case), str(tmp_path / "t.keras")
+    assert not migrate(source, target, "keras-3").report.inexact
+    state = read(target)
+    assert state.class_name == "Adam" and state.hyperparameters["weight_decay"] == 0.05
+
+
+@pytest.mark.parametrize("era,case", of("adam_loss_scale"))
+def test_the_optimizer_inside_a_loss_scale_is_read_and_the_scale_said_to_be_lost(
+    era, case, tmp_path
+):
+    source = files.of_release(era, case)
+    report = migrate(source, str(tmp_path / "t.h5"), "optimizer-v2").report
+    assert [entry.field for entry in report.inexact] == ["loss_scale"]
+
+
+@pytest.mark.parametrize("era", [e for e in files.RELEASES if "amsgrad" in problem.ERAS[e].lacks])
+def test_adam_of_a_release_that_has_no_amsgrad_is_exact(era, tmp_path):
+    report = migrate(files.of_release(era, "adam"), str(tmp_path / "t.h5"), "keras-2.3").report
+    assert not report.inexact and entries(report)["amsgrad"].status == "copied"
+
+
+@pytest.mark.parametrize("era,case", of("adagrad_untrained"))
+def test_adagrad_that_no_step_was_taken_with_keeps_its_initial_accumulators(era, case, tmp_path):
+    target = str(tmp_path / "t.h5")
+    migrate(files.of_release(era, case), target, "keras-optimizers")
+    initial = 0.0 if problem.ERAS[era].generation == "r1.10" else 0.1
+    for _, _, array in read(target).arrays():
+        np.testing.assert_array_equal(array.read(), np.full(array.shape, initial, "f4"))
+
+
+@pytest.mark.parametrize("era,case", of("nested_sequential_adam"))
+def test_a_sequential_model_in_a_sequential_model_goes_to_keras_3_with_its_name(
+    era, case, tmp_path
+):
+    source, target = files.of_release(era, case), str(tmp_path / "t.keras")
+    assert not migrate(source, target, "keras-3").report.inexact
+    from keras_optimizers.checkpoint.formats.keras_archive import Archive
+
+    with Archive(target) as archive:
+        layers = archive.config["config"]["layers"]
+    assert "base" in [layer["config"]["name"] for layer in layers]
+    assert verification.compare(read(source), read(target)).is_same()
+
+
+@pytest.mark.parametrize("era,case", of("nadam"))
+def test_nadam_of_keras_3_is_written_in_the_order_of_its_release(era, case, tmp_path):
+    source = files.of_release(era, case)
+    for version, first in (("3.4", True), ("3.9.2", True), ("3.10.0", False), (None, None)):
+        target = str(tmp_path / ("t%s.keras" % version))
+        options = {} if version is None else {"keras_version": version}
+        migrate(source, target, "keras-3", write_options=options)
+        if version is None:  # a file of Keras 3 stays one of its release
+            first = problem.ERAS[era].generation == "keras-3"
+        from keras_optimizers.checkpoint.formats.keras_archive import Archive
+
+        with Archive(target) as archive:
+            shapes = [archive.weights["optimizer/vars/%d" % n].shape for n in range(3)]
+        assert (shapes[2] == ()) == first, version
+        state = read(target)
+        assert state.iterations == problem.SAVE_AFTER and 0 < state.scalars["m_schedule"] < 1
+
+
+def test_keras_3_finds_what_its_early_releases_look_for(tmp_path):
+    from keras_optimizers.checkpoint.formats.keras_archive import Archive
+
+    target = str(tmp_path / "t.keras")
+    migrate(files.source("keras-2.3", "adam"), target, "keras-3")
+    with Archive(target) as archive:
+        assert "vars" in archive.weights and archive.config["compile_config"]["steps_per_execution"]
+
+
+def test_an_optimizer_of_one_s_own_is_read_as_the_class_that_it_computes(tmp_path):
+    path = file_of_keras_2(str(tmp_path / "s.h5"), "2.2.4", False)
+    with h5py.File(path, "r+") as opened:
+        written = opened.attrs["training_config"]
+        text = written if isinstance(written, str) else written.decode()
+        opened.attrs["training_config"] = text.replace('"SGD"', '"MySGD"').encode()
+    with pytest.raises(CheckpointError, match="say --class NAME"):
+        read(path)
+    assert_every_velocity_is_at_its_layer(read(path, class_name="SGD"))
+
+
+def test_a_schedule_beside_a_decay_is_refused(tmp_path):
+    from keras_optimizers.checkpoint.eras import configs
+
+    schedule = {
+        "class_name": "InverseTimeDecay",
+        "config": {"initial_learning_rate": 1.0, "decay_rate": 1.0, "decay_steps": 2},
+    }
+    config = {"learning_rate": schedule, "decay": 0.5, "momentum": 0.0}
+    with pytest.raises(CheckpointError, match="and it has decay"):
+        configs.parse(layouts.OPTIMIZER_V2, "SGD", config, "f")
+    found, _ = configs.parse(layouts.OPTIMIZER_V2, "SGD", dict(config, decay=0.0), "f")
+    assert (found["lr"], found["decay"]) == (1.0, 0.5)

@@ -1,0 +1,41 @@
+"""What TensorFlow keeps private is imported in one file."""
+
+import ast
+import os
+
+import pytest
+import tensorflow.compat.v1 as tf
+
+import keras_optimizers
+from keras_optimizers import tensorflow_private
+
+PACKAGE = os.path.dirname(os.path.abspath(keras_optimizers.__file__))
+
+
+def imported_by(text):
+    """The modules that a program's import statements name."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                yield f"{node.module}.{alias.name}"
+
+
+def test_no_other_file_imports_private_modules():
+    importing = set()
+    for folder, _, names in os.walk(PACKAGE):
+        for path in [os.path.join(folder, name) for name in names if name.endswith(".py")]:
+            with open(path, encoding="utf-8") as opened:
+                modules = list(imported_by(opened.read()))
+            if any(name.startswith(("tensorflow.python.", "tensorflow_core.")) for name in modules):
+                importing.add(os.path.relpath(path, PACKAGE))
+    assert importing == set()
+    assert list(imported_by("from tensorflow.python import keras")) == ["tensorflow.python.keras"]
+
+
+def test_another_tensorflow_is_refused_with_what_to_install(monkeypatch):
+    monkeypatch.setattr(tf, "__version__", "1.14.0")
+    with pytest.raises(ImportError, match=r"needs TensorFlow 1\.15, here is 1\.14\.0.*pip install"):
+        tensorflow_private._running_version()
