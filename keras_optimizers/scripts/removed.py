@@ -1,6 +1,7 @@
 """What TensorFlow 1 had and TensorFlow 2 has not, and what to use in its place."""
 
 import linecache
+import operator
 from types import TracebackType
 from typing import Any, Optional, Tuple
 
@@ -47,6 +48,23 @@ REPLACEMENTS = {
     "tf.keras.utils.multi_gpu_model": "tf.distribute.MirroredStrategy, or TensorFlow 1.15",
 }
 
+# Names of `tf.contrib` that were others of TensorFlow 1 by a second name, and what those are.
+ALIASES = {
+    "tf.contrib.rnn.static_rnn": "nn.static_rnn",
+    "tf.contrib.rnn.static_state_saving_rnn": "nn.static_state_saving_rnn",
+    "tf.contrib.rnn.static_bidirectional_rnn": "nn.static_bidirectional_rnn",
+    "tf.contrib.rnn.BasicLSTMCell": "nn.rnn_cell.BasicLSTMCell",
+    "tf.contrib.rnn.BasicRNNCell": "nn.rnn_cell.BasicRNNCell",
+    "tf.contrib.rnn.DeviceWrapper": "nn.rnn_cell.DeviceWrapper",
+    "tf.contrib.rnn.DropoutWrapper": "nn.rnn_cell.DropoutWrapper",
+    "tf.contrib.rnn.GRUCell": "nn.rnn_cell.GRUCell",
+    "tf.contrib.rnn.LSTMCell": "nn.rnn_cell.LSTMCell",
+    "tf.contrib.rnn.LSTMStateTuple": "nn.rnn_cell.LSTMStateTuple",
+    "tf.contrib.rnn.MultiRNNCell": "nn.rnn_cell.MultiRNNCell",
+    "tf.contrib.rnn.RNNCell": "nn.rnn_cell.RNNCell",
+    "tf.contrib.rnn.ResidualWrapper": "nn.rnn_cell.ResidualWrapper",
+}
+
 
 class RemovedError(Exception):
     """A script asks for what TensorFlow 2 does not have.
@@ -80,13 +98,16 @@ def remedy(name: str) -> str:
 class Removed:
     """Stands for a module that is gone, such as `tf.contrib`: whoever calls into it is told."""
 
-    def __init__(self, name: str, version: str) -> None:
-        self._name, self._version = name, version
+    def __init__(self, name: str, version: str, tensorflow_1: Any) -> None:
+        self._name, self._version, self._tensorflow_1 = name, version, tensorflow_1
 
-    def __getattr__(self, name: str) -> "Removed":
+    def __getattr__(self, name: str) -> Any:
+        full_name = f"{self._name}.{name}"
         if name.startswith("__"):
-            raise RemovedNameError(f"{self._name}.{name}", self._version)
-        return Removed(f"{self._name}.{name}", self._version)
+            raise RemovedNameError(full_name, self._version)
+        if full_name in ALIASES:
+            return operator.attrgetter(ALIASES[full_name])(self._tensorflow_1)
+        return Removed(full_name, self._version, self._tensorflow_1)
 
     def __call__(self, *arguments: Any, **keywords: Any) -> None:
         raise RemovedNameError(self._name, self._version)

@@ -6,6 +6,7 @@ and put back at the end. TensorFlow's own files go on to see TensorFlow 2.
 
 import contextlib
 import importlib
+import importlib.machinery
 import importlib.util
 import linecache
 import os
@@ -23,6 +24,7 @@ _OF_TENSORFLOW_2 = frozenset(
 )
 # Modules of TensorFlow 1 that are gone as a whole.
 _GONE = ("contrib", "examples", "estimator")
+_GONE_MODULES = tuple(f"tensorflow.{name}" for name in _GONE)
 # Modules of standalone Keras 2, by the public module that has their names now.
 _FORMER_MODULES = {
     "layers": {
@@ -78,7 +80,7 @@ class _StandIn(ModuleType):
     def __init__(
         self, name: str, first: Any, real: Any, version: str, special: Dict[str, Any]
     ) -> None:
-        super().__init__(name, real.__doc__)
+        super().__init__(name, getattr(real, "__doc__", None))
         vars(self).update(
             _first=first, _real=real, _version=version, _special=special, __version__=version
         )
@@ -98,7 +100,7 @@ class _StandIn(ModuleType):
                 continue
         called = "tf" if self.__name__ == "tensorflow" else self.__name__
         if self.__name__ == "tensorflow" and name in _GONE:
-            return Removed(f"{called}.{name}", self._version)
+            return Removed(f"{called}.{name}", self._version, self._first)
         if name.startswith("__"):
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
         raise RemovedNameError(f"{called}.{name}", self._version)
@@ -112,16 +114,32 @@ def _is_of_tensorflow_2(module: str) -> bool:
 
 
 class _GoneFinder:
-    """Says plainly that a module such as `tensorflow.contrib` is gone, when it is imported."""
+    """Says plainly that a module such as `tensorflow.contrib.slim` is gone, when it is imported.
 
-    def __init__(self, version: str) -> None:
-        self._version = version
+    `tensorflow.contrib.rnn` is found, for most of its names were those of `tf.nn.rnn_cell`.
+    """
 
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
-        """Part of the import system's protocol; it finds nothing, or raises."""
+    def __init__(self, version: str, tensorflow_1: Any) -> None:
+        self._version, self._tensorflow_1 = version, tensorflow_1
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        """Part of the import system's protocol: a module's spec, None, or an error."""
         parts = name.split(".")
-        if parts[0] == "tensorflow" and len(parts) > 1 and parts[1] in _GONE:
-            raise RemovedModuleError(_imported_name() or f"tf.{parts[1]}", self._version)
+        if parts[0] != "tensorflow" or len(parts) < 2 or parts[1] not in _GONE:
+            return None
+        wanted = _imported_name() or f"tf.{parts[1]}"
+        if wanted != "tf.contrib" and not wanted.startswith("tf.contrib.rnn"):
+            raise RemovedModuleError(wanted, self._version)
+        return importlib.machinery.ModuleSpec(name, self, is_package=True)
+
+    def create_module(self, spec: Any) -> Any:
+        """The module of a spec of `find_spec`."""
+        stands_for = "tf." + spec.name.split(".", 1)[1]
+        removed = Removed(stands_for, self._version, self._tensorflow_1)
+        return _StandIn(spec.name, removed, removed, self._version, {})
+
+    def exec_module(self, module: Any) -> None:
+        """Nothing is left to do."""
 
 
 def _imported_name() -> Optional[str]:
@@ -160,7 +178,7 @@ def in_place_of_tensorflow(keras_too: bool = False) -> Iterator[None]:
     put.update(_loaded_below(source, "tensorflow.python.keras"))
     if keras_too:
         put.update(_standalone_keras(KERAS, KERAS_VERSION))
-    finder: Any = _GoneFinder(real.__version__)
+    finder: Any = _GoneFinder(real.__version__, first)
     python = importlib.import_module("tensorflow.python")
     before = {name: sys.modules.get(name) for name in put}
     private_keras = getattr(python, "keras", None)
@@ -172,6 +190,8 @@ def in_place_of_tensorflow(keras_too: bool = False) -> Iterator[None]:
     finally:
         sys.meta_path.remove(finder)
         _restore(before)
+        for name in [name for name in sys.modules if name.startswith(_GONE_MODULES)]:
+            del sys.modules[name]
         vars(python)["keras"] = private_keras
 
 
