@@ -62,9 +62,13 @@ HostTFOptimizer: Any = HOST_OPTIMIZERS.TFOptimizer
 OptimizerV2: Any = _module(RELEASE.module("optimizer_v2")).OptimizerV2
 
 
+# Where `compile` and `load_model` look names up.
+LOOKUP = _module(RELEASE.module("lookup"))
+
+
 def optimizer_modules() -> List[Any]:
     """All modules in which scripts, or the host itself, look up its optimizers."""
-    found = [KERAS.optimizers, _module(RELEASE.module("lookup"))]
+    found = [KERAS.optimizers, LOOKUP]
     for name in RELEASE.also_imported_as:
         try:
             keras = importlib.import_module(name)

@@ -49,7 +49,7 @@ class Release(NamedTuple):
 def _keras_2(first: Numbers, last: Numbers, source: str, **more: Any) -> Release:
     """An entry for a Keras 2 that is a package beside TensorFlow."""
     settings = {
-        "also_imported_as": ("tensorflow.keras", "keras"),
+        "also_imported_as": ("tensorflow.keras", "keras", "keras.api._v2.keras"),
         "optimizers": "{}.optimizers.optimizer_v1",
         "optimizer_v2": "{}.optimizers.legacy.optimizer_v2",
         "custom_objects": "{}.saving.object_registration",
@@ -63,7 +63,11 @@ _AND_LATER = (99, 0)
 
 RELEASES: Sequence[Release] = (
     Release((1, 15), (1, 15), optimizers="{}.optimizers"),
-    Release((2, 4), (2, 5)),
+    Release(
+        (2, 4),
+        (2, 5),
+        also_imported_as=("tensorflow.keras", "tensorflow.python.keras.api._v2.keras"),
+    ),
     _keras_2(
         (2, 6),
         (2, 8),
@@ -90,7 +94,12 @@ RELEASES: Sequence[Release] = (
         _AND_LATER,
         "tf_keras.src",
         keras="tf_keras.api._v1.keras",
-        also_imported_as=("tf_keras", "tensorflow.keras", "tensorflow.compat.v1.keras"),
+        also_imported_as=(
+            "tensorflow.keras",
+            "tensorflow.compat.v1.keras",
+            "tf_keras",
+            "tf_keras.api._v2.keras",
+        ),
         needs_tf_keras=True,
     ),
 )

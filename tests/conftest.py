@@ -17,6 +17,7 @@ import hypothesis  # noqa: E402
 import pytest  # noqa: E402
 
 import keras_optimizers  # noqa: E402
+from tests.tensorflow_2 import applicable  # noqa: E402
 
 try:
     from keras_optimizers.tensorflow_private import silence_deprecation_warnings
@@ -55,6 +56,17 @@ def fresh_graph():
 
 
 def pytest_collection_modifyitems(config, items):
-    """Where workers share the tests, the slow ones come first, so that none ends up alone."""
+    """Where workers share the tests, the slow ones come first, so that none ends up alone.
+
+    On TensorFlow 2 the tests that are of TensorFlow 1.15 itself are left out.
+    """
+    if tf is not None and not tf.__version__.startswith("1."):
+        applicable.leave_out(items)
     if os.environ.get("PYTEST_XDIST_WORKER"):
         items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """How many tests do not apply to this TensorFlow, and why."""
+    for line in applicable.summary(terminalreporter.stats.get("skipped", [])):
+        terminalreporter.write_line(line)
