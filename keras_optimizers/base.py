@@ -9,9 +9,12 @@ from keras_optimizers import checks, gradients, hosts
 from keras_optimizers.coefficients import CoefficientsByTask, StepCoefficients
 from keras_optimizers.expressions import Coefficients, NewValues, Slots
 from keras_optimizers.horovod_aggregation import when_gradients_are_complete
+from keras_optimizers.lowering import through_backend
 from keras_optimizers.lowering.assignments import Assignment, assign_all, count
 from keras_optimizers.lowering.build import build_updates
 from keras_optimizers.lowering.fused import FusedKernels
+from keras_optimizers.object_checkpoints import ListedForEstimators
+from keras_optimizers.older_call import accepts_the_older_call
 from keras_optimizers.parameters import TrainedParameter
 from keras_optimizers.placement import on_the_task_of, task_of
 from keras_optimizers.scalars import ScalarReads, StepScalars
@@ -23,7 +26,7 @@ from keras_optimizers.weights import check_weights, in_layout_of
 # Public signatures carry their types in comments: `inspect.signature` must equal the reference's.
 
 
-class Optimizer(HostOptimizer):
+class Optimizer(HostOptimizer, ListedForEstimators):
     """Abstract base of all optimizers.
 
     An optimizer turns a loss and variables into assign ops: `get_updates(loss, params)`. One run
@@ -83,11 +86,12 @@ class Optimizer(HostOptimizer):
     # Names of the scalars that `weights` begins with.
     weight_scalars = ("iterations",)  # type: Tuple[str, ...]
     # The Keras for which it was made, and the arguments that were given by that Keras's names.
-    _host = hosts.TF_KERAS
+    _host = hosts.TF_KERAS  # type: hosts.Host
     _renamed = {}  # type: Dict[str, Any]
 
     def __init__(self, **kwargs):
         # type: (**Any) -> None
+        checks.refuse_methods_of_optimizer_v2(self, Optimizer)
         checks.require_graph_mode()
         self._host = hosts.current()
         if self._host.counts_first and "iterations" not in self.weight_scalars:
@@ -102,6 +106,8 @@ class Optimizer(HostOptimizer):
         # Slots that are there before the updates, by role and the parameter's `id`.
         self._made_early = {}  # type: Dict[Tuple[str, int], Variable]
         self.weights = []  # type: List[Variable]
+        # The scalars that were made here, by name; callers may have replaced the attributes.
+        self._created = {}  # type: Dict[str, Variable]
         # Name, shape and dtype's name of the trained parameters, in the order of the slots.
         self.trained = []  # type: List[Tuple[str, Tuple[int, ...], str]]
 
@@ -177,7 +183,8 @@ class Optimizer(HostOptimizer):
             ValueError: If a parameter has no gradient (the text names it).
         """
         single = is_variable(params)  # the callback TensorBoard passes one variable
-        found = gradients.gradients_of(loss, [params] if single else list(params))
+        variables = [params] if single else list(params)
+        found = gradients.gradients_of(loss, variables, self._host.gradients)
         return gradients.clip(found, self._host.clipping(self._clipping()))
 
     def _clipping(self) -> Dict[str, Any]:
@@ -185,6 +192,7 @@ class Optimizer(HostOptimizer):
         options = {name: getattr(self, name, None) for name in gradients.CLIPPING}
         return {name: value for name, value in options.items() if value is not None}
 
+    @accepts_the_older_call
     def get_updates(self, loss, params):
         # type: (Tensor, Sequence[Variable]) -> List[Any]
         """Ops that make one training step when run together.
@@ -228,7 +236,9 @@ class Optimizer(HostOptimizer):
             everything_read = tf.group(name="everything_read")
 
         def write():
-            # type: () -> List[tf.Operation]
+            # type: () -> List[Any]
+            if through_backend.is_asked_for(self._host):
+                return through_backend.updates(self, parameters, coefficients, reads)
             by_task = CoefficientsByTask(coefficients, self._home())
             ops, assignments = build_updates(self, parameters, by_task)
             with tf.control_dependencies(ops if assignments else []):
@@ -353,9 +363,11 @@ class Optimizer(HostOptimizer):
         # type: () -> Any
         """The learning rate: a variable. Missing where an optimizer has none."""
         # A property, because Keras 2.3's base class has one, which cannot be set.
-        if "lr" not in self.__dict__:
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute 'lr'")
-        return self.__dict__["lr"]
+        if "lr" in self.__dict__:
+            return self.__dict__["lr"]
+        if type(self).learning_rate is not Optimizer.learning_rate:
+            return self.learning_rate  # of a subclass that keeps its rate elsewhere
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute 'lr'")
 
     @lr.setter
     def lr(self, value):
@@ -367,13 +379,16 @@ class Optimizer(HostOptimizer):
     def learning_rate(self):
         # type: () -> Any
         """Keras 2.3's name of `lr`."""
-        return self.lr
+        # Not by way of `lr`: subclasses for Keras 2.3 make that a property over this one.
+        if "lr" in self.__dict__:
+            return self.__dict__["lr"]
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute 'learning_rate'")
 
     @learning_rate.setter
     def learning_rate(self, value):
         # type: (Any) -> None
         """As `lr`."""
-        self.lr = value
+        self.__dict__["lr"] = value
 
     def __repr__(self) -> str:
         # `compile` of another Keras shows it when it refuses the optimizer.
@@ -412,6 +427,18 @@ class Optimizer(HostOptimizer):
                 with on_the_task_of(created):
                     created = new_variable(value, dtype, its_name)
                 setattr(self, name, created)
+                self._created[name] = created
+
+    def listed_variables(self) -> Dict[str, Any]:
+        """All variables, where an estimator has put its global step in place of `iterations`."""
+        own = self._created.get("iterations")
+        if own is None or self.iterations is own:
+            return {}
+        listed = dict(self._created, iterations=self.iterations, replaced_iterations=own)
+        slots = self.weights[len(self.weight_scalars) :]
+        names = [f"{role}_{n}" for role in self.slot_roles for n in range(len(self.trained))]
+        listed.update(zip(names, slots))
+        return listed
 
     def _config(self, *names: str, **values: Any) -> Dict[str, Any]:
         """The config of the base class, the current values of the scalars `names`, and `values`."""

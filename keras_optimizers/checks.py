@@ -30,6 +30,31 @@ def require_graph_mode() -> None:
         )
 
 
+def refuse_methods_of_optimizer_v2(optimizer: Any, base: type) -> None:
+    """Refuse a subclass that is written for OptimizerV2: nothing would call its methods.
+
+    While ours are installed, `tf.keras.optimizers.Optimizer` is our base class. In TensorFlow
+    1.15 it is OptimizerV2, which calls `_resource_apply_dense` where ours call `get_updates`.
+
+    Arguments:
+        base: our base class.
+
+    Raises:
+        TypeError: If the class overrides such a method, and not `get_updates`.
+    """
+    kind = type(optimizer)
+    found = [name for name in _OPTIMIZER_V2_METHODS if hasattr(kind, name)]
+    if found and kind.get_updates is getattr(base, "get_updates"):  # noqa: B009 (no type hint)
+        raise TypeError(
+            f"{kind.__name__} overrides `{found[0]}`, a method of OptimizerV2, which "
+            "keras_optimizers never calls. Override `get_updates`, or make the class a subclass "
+            "of `tf.compat.v2.keras.optimizers.Optimizer`, which stays TensorFlow's."
+        )
+
+
+_OPTIMIZER_V2_METHODS = ("_resource_apply_dense", "_resource_apply_sparse", "_decayed_lr")
+
+
 def check_fused(value: Any) -> bool:
     """The argument `fused`, which must be a bool.
 

@@ -157,7 +157,10 @@ COMMANDS: Dict[str, Command] = {
 
 
 def _bench(options: argparse.Namespace) -> int:
-    _quiet_tensorflow()
+    _import_tensorflow()
+    from keras_optimizers.tensorflow_private import silence_deprecation_warnings
+
+    silence_deprecation_warnings()
     from keras_optimizers.bench import command
 
     return command.run(options)
@@ -169,17 +172,22 @@ def _conformance(options: argparse.Namespace) -> int:
     return command.run(options)
 
 
-def _quiet_tensorflow() -> None:
-    """Import TensorFlow without its log lines, or say what is missing."""
+def _import_tensorflow() -> None:
+    """Import TensorFlow without the log lines of its start, or say what is missing."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         keras_optimizers.Optimizer  # noqa: B018 (it is imported when it is used)
     except ImportError as error:
         print(f"keras-optimizers: {error}", file=sys.stderr)
         raise SystemExit(_BAD_USAGE) from None
-    from keras_optimizers.tensorflow_private import silence_deprecation_warnings
 
-    silence_deprecation_warnings()
+
+def _from_the_script_on(traceback: Any, script: str) -> Any:
+    """The part of a traceback that `python SCRIPT` would show; all of it where there is none."""
+    frame = traceback
+    while frame is not None and frame.tb_frame.f_code.co_filename != script:
+        frame = frame.tb_next
+    return traceback if frame is None else frame
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -192,7 +200,7 @@ def _run(options: argparse.Namespace) -> int:
     from keras_optimizers.scripts.removed import RemovedError, place
 
     tensorflow_1.prepare()
-    _quiet_tensorflow()
+    _import_tensorflow()
     surroundings: Any = contextlib.ExitStack()
     on = ""
     try:
@@ -222,6 +230,10 @@ def _run(options: argparse.Namespace) -> int:
         own = (sys.prefix, os.path.dirname(runpy.__file__), os.path.dirname(__file__))
         where = place(sys.exc_info()[2], own)
         print(f"keras-optimizers: {where}\n{error}", file=sys.stderr)
+        return 1
+    except Exception as error:
+        error.__traceback__ = _from_the_script_on(error.__traceback__, script)
+        sys.excepthook(type(error), error, error.__traceback__)
         return 1
     finally:
         sys.argv, sys.path[:] = arguments, path

@@ -1,6 +1,6 @@
 """Gradients of a loss, their dense and sparse forms, and the three ways of clipping them."""
 
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Sequence, Tuple
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -9,13 +9,18 @@ from keras_optimizers.checks import NO_GRADIENT
 from keras_optimizers.tensorflow_types import Tensor, Variable
 
 
-def gradients_of(loss: Tensor, parameters: Sequence[Variable]) -> List[Tensor]:
+def gradients_of(
+    loss: Tensor, parameters: Sequence[Variable], compute: Callable[..., List[Tensor]]
+) -> List[Tensor]:
     """The gradients of `loss`, one a parameter, of its dtype and shape (dense or IndexedSlices).
+
+    Arguments:
+        compute: the host's function, which libraries replace (memory-saving gradients).
 
     Raises:
         ValueError: If a parameter has no gradient; the text names those parameters.
     """
-    gradients = tf.gradients(loss, parameters, colocate_gradients_with_ops=True)
+    gradients = compute(loss, parameters)
     missing = [p for p, gradient in zip(parameters, gradients) if gradient is None]
     if missing:
         names = ", ".join(getattr(parameter, "name", repr(parameter)) for parameter in missing)
@@ -77,7 +82,8 @@ def _hint(name: str) -> str:
     if name in ("learning_rate", "name"):
         return (
             ". It belongs to OptimizerV2 and Keras 2.3; in the reference module the learning "
-            "rate is `lr`, and optimizers have no name."
+            "rate is `lr`, and optimizers have no name. If a saved model says so: "
+            "`keras-optimizers migrate FILE NEW_FILE --to keras-optimizers` converts it."
         )
     return f". Beside its own arguments an optimizer takes: {', '.join(sorted(CLIPPING))}."
 

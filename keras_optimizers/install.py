@@ -7,19 +7,10 @@ import tensorflow.compat.v1 as tf
 
 from keras_optimizers import registry
 from keras_optimizers.base import Optimizer
-from keras_optimizers.hosts import (
-    TF_KERAS,
-    Host,
-    StandaloneKeras,
-    StandaloneKeras23,
-    choose,
-    current,
-)
+from keras_optimizers.hosts import STANDALONE, TF_KERAS, Host, choose, current
 from keras_optimizers.tensorflow_private import is_keras_3, optimizer_modules
 from keras_optimizers.tf_optimizer import TFOptimizer
 
-# Releases of standalone Keras, by the first two numbers of their version.
-_STANDALONE = {"2.2": StandaloneKeras, "2.3": StandaloneKeras23}
 _SUPPORTED = (
     "`tf.keras` of TensorFlow 1.15, standalone Keras 2.2 and 2.3 (`import keras`), and in "
     "TensorFlow 2 its Keras 2: `tf.keras` up to 2.15, then `tf_keras`"
@@ -168,8 +159,8 @@ def _host_of(keras: Any) -> Host:
     if name != "keras.optimizers":
         raise ValueError(f"Cannot install into {keras!r}: the supported hosts are {_SUPPORTED}.")
     version = keras.__version__
-    kind = _STANDALONE.get(".".join(version.split(".")[:2]))
-    if kind is None:
+    make_host = STANDALONE.get(".".join(version.split(".")[:2]))
+    if make_host is None:
         raise ValueError(
             f"Cannot install into Keras {version}: the supported hosts are {_SUPPORTED}. "
             "`pip install 'keras==2.3.1'` runs on TensorFlow 1.15."
@@ -181,7 +172,7 @@ def _host_of(keras: Any) -> Host:
             "graphs. Set the environment variable KERAS_BACKEND=tensorflow."
         )
     _inherit_in_name(keras.optimizers)
-    return kind(keras)
+    return make_host(keras)
 
 
 def _inherit_in_name(module: Any) -> None:

@@ -7,11 +7,7 @@ import tensorflow.compat.v1 as tf
 
 from keras_optimizers import catalog, hosts
 from keras_optimizers.base import Optimizer
-from keras_optimizers.tensorflow_private import (
-    OptimizerV2,
-    deserialize_keras_object,
-    serialize_keras_object,
-)
+from keras_optimizers.tensorflow_private import OptimizerV2, serialize_keras_object
 from keras_optimizers.tf_optimizer import TFOptimizer
 
 
@@ -52,7 +48,8 @@ def deserialize(config, custom_objects=None):
     name comes first, then one of its lower-case form, then the built-in.
 
     Arguments:
-        config: dict with `class_name` and `config`; it is not changed.
+        config: dict with `class_name` and `config`. The name of a built-in optimizer is put into
+            lower case in it, as upstream does; callers rely on that.
         custom_objects: optional dict from class names to classes or functions.
 
     Raises:
@@ -79,7 +76,7 @@ def deserialize(config, custom_objects=None):
     known = dict(hosts.current().custom_objects())
     known.update(custom_objects or {})
     if class_name not in known and lower_name in OPTIMIZERS:
-        class_name = lower_name
+        config["class_name"] = class_name = lower_name
     if class_name not in known and class_name not in OPTIMIZERS:
         raise ValueError(
             f"Unknown optimizer: {class_name}. Known are {', '.join(sorted(OPTIMIZERS))}, and "
@@ -90,8 +87,8 @@ def deserialize(config, custom_objects=None):
             "from_config() missing 1 required positional argument: 'config': a TFOptimizer wraps "
             "a live tf.train optimizer, which no config describes. Make it anew in code."
         )
-    return deserialize_keras_object(
-        dict(config, class_name=class_name),
+    return hosts.current().deserialize_keras_object(
+        config,
         module_objects=OPTIMIZERS,
         custom_objects=known,
         printable_module_name="optimizer",

@@ -43,6 +43,14 @@ def _module(name: str) -> Any:
         ) from error
 
 
+def _first_of(*names: str) -> Any:
+    """The first of these modules that is there: TensorFlow 2.10 moved some."""
+    for name in names[:-1]:
+        if importlib.util.find_spec(name.rpartition(".")[0]) is not None:
+            return _module(name)
+    return _module(names[-1])
+
+
 RELEASE = _running_release()
 # The Keras whose old optimizers are the reference; `tf.keras` where that is not Keras 3.
 KERAS = tf.keras if RELEASE.keras is None else _module(RELEASE.keras)
@@ -107,6 +115,16 @@ def scoped_custom_objects() -> Dict[str, Any]:
         return {}
     return dict(_module(RELEASE.module("custom_objects"))._THREAD_LOCAL_CUSTOM_OBJECTS.__dict__)
 
+
+_tracking = _first_of(
+    "tensorflow.python.trackable.base", "tensorflow.python.training.tracking.base"
+)
+Trackable: Any = _tracking.Trackable
+TrackableReference: Any = _tracking.TrackableReference
+
+# Libraries replace functions of these modules to change what an optimizer does.
+KERAS_BACKEND: Any = _keras_backend
+STATE_OPS: Any = _module("tensorflow.python.ops.state_ops")
 
 # What `tf.get_variable` with a partitioner returns.
 PartitionedVariable: Any = _module("tensorflow.python.ops.variables").PartitionedVariable

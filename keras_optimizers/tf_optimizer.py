@@ -6,7 +6,7 @@ import tensorflow.compat.v1 as tf
 
 from keras_optimizers import hosts
 from keras_optimizers.base import Optimizer
-from keras_optimizers.checks import require_graph_mode
+from keras_optimizers.older_call import accepts_the_older_call
 from keras_optimizers.tensorflow_private import HostTFOptimizer, track_tf_optimizer
 from keras_optimizers.tensorflow_types import Tensor, Variable  # noqa: F401 (type comments)
 
@@ -44,9 +44,9 @@ class TFOptimizer(Optimizer, HostTFOptimizer):
 
     def __init__(self, optimizer, iterations=None):
         # type: (Any, Optional[Variable]) -> None
-        require_graph_mode()
-        # Not the base's constructor: this class takes no clipping and has no `weights` to set.
-        self._host, self._renamed = hosts.current(), {}
+        # Not the base's constructor: this class takes no clipping and has no `weights` to set. The
+        # wrapped optimizer works in eager execution, too; nothing here depends on graphs.
+        self._host, self._renamed, self._created = hosts.current(), {}, {}
         self.optimizer = optimizer
         self.updates = []
         # Makes object-based checkpoints (`save_weights`) hold the wrapped optimizer's state.
@@ -66,8 +66,11 @@ class TFOptimizer(Optimizer, HostTFOptimizer):
     def get_grads(self, loss, params):
         # type: (Tensor, Sequence[Variable]) -> List[Tuple[Tensor, Variable]]
         """The (gradient, variable) pairs that the wrapped optimizer computes."""
+        if self._host.passes_variables_by_name:
+            return self.optimizer.compute_gradients(loss, var_list=params)
         return self.optimizer.compute_gradients(loss, params)
 
+    @accepts_the_older_call
     def get_updates(self, loss, params):
         # type: (Tensor, Sequence[Variable]) -> List[Any]
         """Ops that make one training step when run; sets `updates`.
@@ -84,6 +87,10 @@ class TFOptimizer(Optimizer, HostTFOptimizer):
         else:
             self.updates = [self.apply_gradients(self.get_grads(loss, params))]
         return list(self.updates)
+
+    def listed_variables(self) -> Dict[str, Any]:
+        """None beside the wrapped optimizer and `iterations`, which are tracked by name."""
+        return {}
 
     @property
     def weights(self):  # type: ignore[override]

@@ -38,6 +38,15 @@ def modules() -> Dict[str, str]:
 MODULES = modules()
 
 
+def package_of(importer: str, level: int) -> str:
+    """The package that a relative import with so many dots begins at; none for an absolute one."""
+    if not level:
+        return ""
+    parts = [PACKAGE, *importer.split(".")]
+    is_package = MODULES[importer].endswith("__init__.py")
+    return ".".join(parts[: len(parts) - level + is_package])
+
+
 def imports_in(importer: str, text: str) -> Iterator[Import]:
     """All imports in a module's text but those that only type checkers make.
 
@@ -52,11 +61,11 @@ def imports_in(importer: str, text: str) -> Iterator[Import]:
             for alias in node.names:
                 yield Import(importer, alias.name, late)
         if isinstance(node, ast.ImportFrom):
-            assert not node.level, "%s: imports are absolute" % importer
+            module = ".".join(filter(None, [package_of(importer, node.level), node.module]))
             for alias in node.names:
-                whole = "%s.%s" % (node.module, alias.name)
+                whole = "%s.%s" % (module, alias.name)
                 is_module = whole.partition(".")[2] in MODULES and whole.startswith(PACKAGE)
-                yield Import(importer, whole if is_module else str(node.module), late)
+                yield Import(importer, whole if is_module else module, late)
         for child in ast.iter_child_nodes(node):
             yield from walk(child, late)
 
@@ -107,14 +116,16 @@ ROOMS = {row[0]: Room(modules_in(row[1]), tuple(row[3].split(", "))) for row in 
 
 
 def room_of(module: str) -> str:
-    """The room that names the module, or a package with a star that it is in."""
+    """The room that names the module, or the nearest package with a star that it is in."""
     name = module or "__init__"
+    found = {}
     for room, one in ROOMS.items():
         for named in one.modules:
             package = named[: -len(".*")] if named.endswith(".*") else None
             if name in (named, package) or (package and name.startswith(package + ".")):
-                return room
-    raise AssertionError("%s is in no room of docs/architecture.md" % name)
+                found[named] = room
+    assert found, "%s is in no room of docs/architecture.md" % name
+    return found[max(found, key=len)]
 
 
 def circles(edges: Set[Tuple[str, str]]) -> List[List[str]]:

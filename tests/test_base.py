@@ -180,8 +180,7 @@ def test_eager_execution_is_refused_with_what_to_call():
 import tensorflow as tf
 tf.compat.v1.enable_eager_execution()
 import keras_optimizers
-for make in (keras_optimizers.SGD, lambda: keras_optimizers.get("adam"),
-             lambda: keras_optimizers.TFOptimizer(tf.compat.v1.train.AdamOptimizer())):
+for make in (keras_optimizers.SGD, lambda: keras_optimizers.get("adam")):
     try:
         make()
     except RuntimeError as error:
@@ -233,3 +232,89 @@ def test_a_constraint_that_fails_leaves_the_optimizer_as_it_was():
     with pytest.raises(ZeroDivisionError):
         optimizer.get_updates(tf.reduce_sum(variable), [variable])
     assert optimizer.weights == weights and optimizer.updates == updates
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda optimizer, loss, params: optimizer.get_updates(params, [], loss),
+        lambda optimizer, loss, params: optimizer.get_updates(params, {}, loss=loss),
+    ],
+)
+@pytest.mark.parametrize("make", [keras_optimizers.SGD, lambda: wrapped_descent(0.01)])
+def test_the_older_call_with_constraints_makes_the_same_step(call, make):
+    results = []
+    for ask in (call, lambda optimizer, loss, params: optimizer.get_updates(loss, params)):
+        variable = K.variable([2.0, -3.0])
+        updates = ask(make(), tf.reduce_sum(tf.square(variable)), [variable])
+        K.get_session().run(updates)
+        results.append(K.get_value(variable))
+    assert results[0].tolist() == results[1].tolist() != [2.0, -3.0]
+
+
+def wrapped_descent(rate):
+    return keras_optimizers.TFOptimizer(tf.train.GradientDescentOptimizer(rate))
+
+
+class KeepsLearningRate(keras_optimizers.Optimizer):
+    """As many for Keras 2.3: the rate is `learning_rate`, and `lr` a property over it."""
+
+    def __init__(self):
+        super().__init__()
+        self.learning_rate = K.variable(0.25)
+
+    @property
+    def lr(self):
+        return self.learning_rate
+
+    @lr.setter
+    def lr(self, value):
+        self.learning_rate = value
+
+
+class WrapsAnother(keras_optimizers.Optimizer):
+    """The rate is that of another optimizer, under the newer name alone."""
+
+    def __init__(self, optimizer):
+        super().__init__()
+        self.optimizer = optimizer
+
+    @property
+    def learning_rate(self):
+        return self.optimizer.learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, value):
+        self.optimizer.learning_rate = value
+
+
+def test_a_subclass_may_make_either_name_of_the_rate_a_property_over_the_other():
+    optimizer = KeepsLearningRate()
+    assert K.get_value(optimizer.lr) == 0.25
+    optimizer.lr = other = K.variable(0.5)
+    assert optimizer.learning_rate is other and optimizer.lr is other
+
+
+def test_a_wrapper_that_forwards_learning_rate_has_lr_too():
+    inner = keras_optimizers.Adam()
+    wrapper = WrapsAnother(inner)
+    assert wrapper.lr is inner.lr
+    wrapper.learning_rate = other = K.variable(0.5)
+    assert inner.lr is other and wrapper.lr is other
+
+
+def test_an_optimizer_without_a_rate_has_neither_name():
+    optimizer = keras_optimizers.Optimizer()
+    assert not hasattr(optimizer, "lr") and not hasattr(optimizer, "learning_rate")
+
+
+class ForOptimizerV2(keras_optimizers.Adam):
+    """Written for a base class that calls other methods."""
+
+    def _resource_apply_dense(self, grad, var):
+        raise AssertionError("nothing calls this")
+
+
+def test_a_subclass_written_for_optimizer_v2_is_refused_with_the_remedy():
+    with pytest.raises(TypeError, match=r"_resource_apply_dense.*tf\.compat\.v2\.keras"):
+        ForOptimizerV2()

@@ -329,3 +329,10 @@ def test_the_index_lists_every_page():
     for page in PAGES:
         if page.startswith("docs/") and page != "docs/README.md":
             assert "(%s)" % page[len("docs/") :] in index, page
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_paths_that_the_text_names_are_there(page):
+    folders = "tests|docs|ci|benchmarks|examples|keras_optimizers"
+    named = re.findall(r"`((?:%s)/[\w./-]+)`" % folders, read(page))
+    assert [path for path in named if not os.path.exists(os.path.join(ROOT, path))] == []

@@ -1,6 +1,5 @@
 """serialize, deserialize, get: names and configs to optimizers and back."""
 
-import copy
 import json
 
 import pytest
@@ -57,11 +56,11 @@ def test_names_count_in_any_letter_case(class_name, letters):
     assert type(keras_optimizers.deserialize(described)) is expected
 
 
-def test_deserialize_does_not_change_its_argument():
-    described = {"class_name": "SGD", "config": {"lr": 0.5}}
-    before = copy.deepcopy(described)
+def test_deserialize_puts_the_name_of_a_built_in_class_into_lower_case_in_its_argument():
+    """As upstream: its own tests, and others', compare the dict afterwards."""
+    described = {"class_name": "RMSprop", "config": {"lr": 0.5}}
     keras_optimizers.deserialize(described)
-    assert described == before
+    assert described == {"class_name": "rmsprop", "config": {"lr": 0.5}}
 
 
 class Mine(keras_optimizers.SGD):
@@ -83,7 +82,8 @@ def test_a_custom_object_is_found_by_name():
 def test_a_custom_object_comes_before_the_builtin_of_its_name(key):
     """TensorFlow 1.15's own `deserialize` overlooks the exact name."""
     described = {"class_name": "SGD", "config": {}}
-    assert type(keras_optimizers.deserialize(described, {key: Mine})) is Mine
+    for _ in range(2):  # the first call leaves a name by which the second finds the same
+        assert type(keras_optimizers.deserialize(described, {key: Mine})) is Mine
 
 
 def test_get_returns_optimizers_as_they_are():

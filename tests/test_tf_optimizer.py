@@ -1,5 +1,8 @@
 """TFOptimizer: tf.train optimizers as Keras ones."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
@@ -86,3 +89,23 @@ def test_what_a_wrapper_cannot_do_says_what_to_do_instead(call):
     wrapped = keras_optimizers.TFOptimizer(tf.train.AdamOptimizer())
     with pytest.raises(NotImplementedError, match=r"tf\.train\.Saver"):
         call(wrapped)
+
+
+def test_under_eager_execution_a_model_trains_with_a_wrapped_optimizer(tmp_path):
+    """As r1.10; in a process of its own, for eager execution cannot be turned off again."""
+    script = tmp_path / "eager.py"
+    script.write_text(
+        "import numpy as np\n"
+        "import tensorflow.compat.v1 as tf\n"
+        "tf.enable_eager_execution()\n"
+        "import keras_optimizers\n"
+        "keras_optimizers.install()\n"
+        "model = tf.keras.Sequential([tf.keras.layers.Dense(1, input_shape=(2,))])\n"
+        "model.compile(tf.train.AdamOptimizer(0.1), 'mse')\n"
+        "before = model.get_weights()\n"
+        "model.fit(np.ones((8, 2)), np.ones((8, 1)), batch_size=4, verbose=0)\n"
+        "assert type(model.optimizer) is keras_optimizers.TFOptimizer\n"
+        "assert tf.keras.backend.get_value(model.optimizer.iterations) == 2\n"
+        "assert (model.get_weights()[0] != before[0]).all()\n"
+    )
+    subprocess.run([sys.executable, "-W", "ignore", str(script)], check=True)

@@ -126,7 +126,10 @@ def write(
     path = os.fspath(path)
     target = _registry.format_named(format)
     target.check_ending(path)
-    prepared = _prepare(state, target)
+    target.check_options(options)
     carried = None if source is None else os.fspath(source)
+    state = state.copy()
+    state.has_embeddings = _registry.has_embeddings(state, carried)
+    prepared = _prepare(state, target)
     _write_prepared(prepared, path, carried, options=options)
     return prepared.report

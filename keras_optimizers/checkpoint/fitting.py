@@ -44,6 +44,7 @@ def fit(state: OptimizerState, layout: Layout, report: Report) -> OptimizerState
         _clipping,
         _slots,
         _rows,
+        _normalization,
         _doubts,
     ):
         adapt(fitted, layout, report)
@@ -105,6 +106,22 @@ def _rows(state: OptimizerState, layout: Layout, report: Report) -> None:
             f"--model FILE): {explanation}"
         )
     report.add("rows of embeddings", APPROXIMATE, explanation)
+
+
+def _normalization(state: OptimizerState, layout: Layout, report: Report) -> None:
+    """A BatchNormalization that is held fixed, which eras compute differently."""
+    before = layouts.freezes_normalization(state.provenance.format)
+    after = layout.freezes_normalization
+    if not state.has_frozen_normalization or before == after:
+        return
+    explanation = (
+        "the model holds a BatchNormalization fixed: in training it uses its moving averages from "
+        "TensorFlow 2 on, and the batch's before"
+    )
+    if None in (before, after):
+        report.note(f"BatchNormalization: {explanation}.")
+    else:
+        report.add("BatchNormalization", APPROXIMATE, explanation)
 
 
 def _shown(value: Any) -> str:

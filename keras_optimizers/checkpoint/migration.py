@@ -219,6 +219,7 @@ def migrate(
     _check_places(source, target, in_place, overwrite)
     format = registry.format_named(to)
     format.check_ending(target)
+    format.check_options(write_options or {})
     values = {name: typed(name, value) for name, value in (values or {}).items()}
     state = registry.read(source, values=values, **(read_options or {}))
     override(state, iterations, values)

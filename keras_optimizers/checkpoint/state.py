@@ -153,6 +153,8 @@ class OptimizerState:
             that converts has a place for it.
         has_embeddings: whether the model looks up rows of a parameter; None where the source does
             not tell. Eras treat rows that no batch touches differently.
+        has_frozen_normalization: whether a BatchNormalization of the model is held fixed; None
+            where the source does not tell.
         era_defaults: values that the source's era uses for hyperparameters that are not in it.
         steps_in_rates: the finished steps that `lr` and `decay` already include, where they were
             rewritten for a layout without `iterations`; None where they were not.
@@ -196,6 +198,7 @@ class OptimizerState:
         self.doubts: Dict[str, str] = {}
         self.left_out: Dict[str, str] = {}
         self.has_embeddings: Optional[bool] = None
+        self.has_frozen_normalization: Optional[bool] = None
         self.era_defaults: Dict[str, Any] = {}
         self.steps_in_rates: Optional[int] = None
         self.opened_file: Any = None
@@ -233,6 +236,7 @@ class OptimizerState:
         copied.doubts = dict(self.doubts)
         copied.left_out = dict(self.left_out)
         copied.has_embeddings = self.has_embeddings
+        copied.has_frozen_normalization = self.has_frozen_normalization
         copied.era_defaults = dict(self.era_defaults)
         copied.steps_in_rates = self.steps_in_rates
         copied.opened_file = self.opened_file

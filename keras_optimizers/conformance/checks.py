@@ -1,7 +1,7 @@
 """The named checks. Each runs some cases of an optimizer and says what differs."""
 
 import re
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence
 
 from keras_optimizers.conformance import references
 from keras_optimizers.conformance.comparison import Comparison, compare
@@ -96,8 +96,8 @@ class Context:
             text = f"{self.reference.name} has no such case"
             return self.result(check, case.name, "skipped", text)
         refused = self.reference.refusal(case.name)
-        error = None  # type: Optional[Exception]
-        trace = None
+        error: Optional[Exception] = None
+        trace: Any = None
         try:
             trace = self.subject.trace(case)
         except Exception as raised:
@@ -313,7 +313,7 @@ def _races(subject: Subject, case: cases.Case) -> str:
 
 def _repeat(subject: Subject, case: cases.Case) -> str:
     """What differs between runs on many threads, or ""."""
-    first = None  # type: Optional[List[bytes]]
+    first: Optional[List[bytes]] = None
     for _ in range(3):
         with training.fresh(subject.host, case.floatx):
             threads = {"intra_op": 4, "inter_op": 8}
@@ -338,7 +338,7 @@ def _is_trajectory(case: cases.Case) -> bool:
     return without and case.problem in ("fed gradients", "dense net", "extreme values")
 
 
-CHECKS = {
+CHECKS: Dict[str, Callable[[Context, str], Iterable[CheckResult]]] = {
     "trajectory": _compare_cases(_is_trajectory),
     "decay": _compare_cases(
         lambda c: "decay" in c.arguments and c.problem == "fed gradients" and not _clips(c)
@@ -351,7 +351,7 @@ CHECKS = {
     "config_round_trip": _check_config,
     "errors": _check_errors,
     "determinism": _check_determinism,
-}  # type: Dict[str, Callable[[Context, str], Iterable[CheckResult]]]
+}
 
 
 def run_checks(
@@ -371,14 +371,14 @@ def run_checks(
     for name in list(checks or ()) + list(expected):
         if name.partition("[")[0] not in CHECKS:
             raise ValueError(f"Unknown check {name!r}; there are: {', '.join(CHECKS)}.")
-    results = []  # type: List[CheckResult]
+    results: List[CheckResult] = []
     for name in checks or CHECKS:
         results += _with_expected(context, name, _run_check(context, name), expected)
     return results
 
 
 def _run_check(context: Context, name: str) -> List[CheckResult]:
-    found = []  # type: List[CheckResult]
+    found: List[CheckResult] = []
     try:
         for result in CHECKS[name](context, name):
             found.append(result)

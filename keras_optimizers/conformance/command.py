@@ -49,7 +49,7 @@ def _run(options: argparse.Namespace) -> int:
         show.done()
         print(f"wrote {path} and {os.path.join(os.path.dirname(path), 'arrays.npz')}")
         return 0
-    found = []  # type: List[results.CheckResult]
+    found: List[results.CheckResult] = []
     subjects = [api.Subject(factory, options.class_name, options.host) for factory in factories]
     for subject, text in zip(subjects, options.factories):
         subject.given = text
@@ -129,14 +129,10 @@ def listing() -> str:
 def _ours(host: str) -> List[Any]:
     import keras_optimizers
 
-    try:
-        if host == "keras":
-            keras_optimizers.use_host(importlib.import_module("keras"))
-        return [getattr(keras_optimizers, name) for name in cases.CLASS_NAMES]
-    finally:
-        from keras_optimizers.tensorflow_private import silence_deprecation_warnings
-
-        silence_deprecation_warnings()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if host == "keras":
+        keras_optimizers.use_host(importlib.import_module("keras"))
+    return [getattr(keras_optimizers, name) for name in cases.CLASS_NAMES]
 
 
 def _factory(text: str) -> Any:
@@ -152,7 +148,7 @@ def _factory(text: str) -> Any:
         )
     sys.path.insert(0, os.getcwd())
     try:
-        found = importlib.import_module(module_name)  # type: Any
+        found: Any = importlib.import_module(module_name)
         for part in name.split("."):
             found = getattr(found, part)
     except ImportError as error:

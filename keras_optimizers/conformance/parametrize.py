@@ -1,6 +1,6 @@
 """Checks as pytest parameters, one test an optimizer and check."""
 
-from typing import Any, Optional, Sequence
+from typing import Any, List, Optional, Sequence
 
 from keras_optimizers.conformance import api, results
 from keras_optimizers.conformance.subject import Factory, Subject
@@ -14,9 +14,9 @@ class Session:
 
     reference = DEFAULT_REFERENCE
     recording = False
-    results = []  # type: List[results.CheckResult]
-    used = set()  # type: Any
-    recorded = set()  # type: Any
+    results: List[Any] = []
+    used: Any = set()
+    recorded: Any = set()
 
 
 class Check:
@@ -92,6 +92,14 @@ def parametrize_with_checks(
 
     Raises:
         ValueError: If a check is unknown.
+
+    Examples:
+        >>> from keras_optimizers import SGD, conformance
+        >>> @conformance.parametrize_with_checks([SGD], reference="tf-1.10")
+        ... def test_conforms(check):
+        ...     check()
+        >>> len(test_conforms.pytestmark)
+        1
     """
     import pytest
 

@@ -1,6 +1,6 @@
 """What came out of a check on a case, and all results of a run together."""
 
-from typing import Any, List, NamedTuple, Optional, Sequence
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
 from keras_optimizers.conformance.comparison import Comparison
 
@@ -76,7 +76,7 @@ def table(results: Sequence[CheckResult]) -> str:
     """Optimizers and references by checks: in each cell how many cases are what."""
     checks = _unique([result.check for result in results])
     rows = _unique([(result.optimizer, result.reference) for result in results])
-    cells = {}  # type: Dict[Any, List[CheckResult]]
+    cells: Dict[Any, List[CheckResult]] = {}
     for result in results:
         cells.setdefault((result.optimizer, result.reference, result.check), []).append(result)
     header = ["optimizer", "reference"] + [check.replace("_", " ") for check in checks]

@@ -1,44 +1,45 @@
-"""The Keras whose models an optimizer trains: its session, its precision, its habits.
+"""What all hosts have in common, and the fields and methods in which they differ."""
 
-An optimizer belongs to the host that was chosen when it was made; see `use_host`.
-"""
-
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, List, Sequence, Tuple
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from keras_optimizers.tensorflow_private import (
-    KERAS,
-    HostOptimizer,
-    is_of_tf_keras,
-    scoped_custom_objects,
-    session_with_initialization,
-    session_without_initialization,
-)
-from keras_optimizers.tensorflow_types import Session, Variable
+from keras_optimizers.tensorflow_private import is_of_tf_keras
+from keras_optimizers.tensorflow_types import Session, Tensor, Variable
 from keras_optimizers.variables import is_variable
+
+# A function that a host's own optimizers call: the module in which they look it up, its name
+# there, and the module that defines it.
+Replaceable = Tuple[Any, str, Any]
 
 
 class Host:
-    """`tf.keras` of TensorFlow 1.15; the base of the others.
+    """A Keras whose models an optimizer trains: its session, its precision, its conventions.
+
+    An optimizer belongs to the host that was current when it was made; see `use_host`. Each
+    host is a subclass, with a file of its own.
 
     Attributes:
-        name: what error messages call it.
+        name: what error messages call the host.
         module_name: how scripts import it.
         keras: the module.
-        optimizer_class: the only class, with its subclasses, that its `compile` accepts.
-        renamed: its names of arguments, by r1.10's.
+        optimizer_class: the class whose subclasses its `compile` accepts.
+        renamed: its names of arguments, by r1.10's names.
         clips_together: whether its `clipnorm` bounds the norm of all gradients together.
         counts_first: whether the weights of every optimizer begin with `iterations`.
         slot_names: its names of slots, by role.
+        passes_variables_by_name: whether its `TFOptimizer` calls
+            `compute_gradients(loss, var_list=...)`, and not `compute_gradients(loss, ...)`.
     """
 
-    name = module_name = "tf.keras"
+    name = ""
+    module_name = ""
     renamed: Dict[str, str] = {}
     clips_together = False
     counts_first = False
     slot_names: Dict[str, str] = {}
+    passes_variables_by_name = False
 
     def __init__(self, keras: Any, optimizer_class: type) -> None:
         self.keras = keras
@@ -54,11 +55,15 @@ class Host:
 
     def custom_objects(self) -> Dict[str, Any]:
         """What the host's users have registered, by name."""
-        return dict(self.keras.utils.get_custom_objects(), **scoped_custom_objects())
+        return dict(self.keras.utils.get_custom_objects())
+
+    def deserialize_keras_object(self, config: Dict[str, Any], **options: Any) -> Any:
+        """The host's function of that name: what it builds finds custom objects in this host."""
+        return self.keras.utils.deserialize_keras_object(config, **options)
 
     def owns(self, parameter: Variable) -> bool:
         """Whether this host, rather than another, may train `parameter`."""
-        return not _is_of_standalone_keras(parameter)
+        raise NotImplementedError
 
     def check_parameters(self, parameters: Sequence[Variable]) -> None:
         """Refuse the variables of another host's layers.
@@ -69,7 +74,7 @@ class Host:
         for parameter in parameters:
             if not self.owns(parameter):
                 other = "tf.keras" if is_of_tf_keras(parameter) else "keras"
-                other = "keras" if _is_of_standalone_keras(parameter) else other
+                other = "keras" if is_of_standalone_keras(parameter) else other
                 raise ValueError(
                     f"The parameter {parameter.name} is in a layer of `{other}`, and this "
                     f"optimizer was made for {self.name}. Make it for that host: "
@@ -124,10 +129,12 @@ class Host:
         return chosen
 
     def _session(self, variables: Sequence[Variable]) -> Session:
-        return session_with_initialization(variables)
+        """The host's session, which initializes `variables` that have no value yet."""
+        raise NotImplementedError
 
     def _session_as_it_is(self, variables: Sequence[Variable]) -> Any:
-        return session_without_initialization(variables)
+        """The host's session for a finalized graph, to which no op can be added."""
+        raise NotImplementedError
 
     def _refuse_session(self, example: Variable) -> None:
         raise ValueError(
@@ -183,67 +190,36 @@ class Host:
             for value in hyperparameters
         ]
 
+    # Functions that libraries replace; see `lowering/through_backend.py`.
 
-def _is_of_standalone_keras(parameter: Variable) -> bool:
-    # Standalone Keras marks all that its `K.variable` makes.
+    def replaceable(self) -> List[Replaceable]:
+        """The functions by which the host's own optimizers assign."""
+        raise NotImplementedError
+
+    def replaced(self) -> List[str]:
+        """Those of `replaceable` that are, now, not the host's own."""
+        names = []
+        for module, name, definition in self.replaceable():
+            function = vars(module).get(name)
+            if function is not None and getattr(function, "__globals__", None) is not vars(
+                definition
+            ):
+                names.append(f"{module.__name__}.{name}")
+        return names
+
+    def gradients(self, loss: Tensor, parameters: Sequence[Variable]) -> List[Tensor]:
+        """Gradients by the function that the host's own optimizers call."""
+        raise NotImplementedError
+
+    def update(self, variable: Variable, value: Tensor) -> Any:
+        """An assignment by the function that the host's own optimizers call."""
+        raise NotImplementedError
+
+    def update_add(self, variable: Variable, increment: Tensor) -> Any:
+        """An addition to a variable by the function that the host's own optimizers call."""
+        raise NotImplementedError
+
+
+def is_of_standalone_keras(parameter: Variable) -> bool:
+    """Whether the package `keras` made a variable: its `K.variable` marks them."""
     return hasattr(parameter, "_uses_learning_phase")
-
-
-class StandaloneKeras(Host):
-    """Keras 2.2: the package `keras`, which keeps a session of its own."""
-
-    module_name = "keras"
-    clips_together = True
-
-    def __init__(self, keras: Any) -> None:
-        super().__init__(keras, keras.optimizers.Optimizer)
-        self.name = f"Keras {keras.__version__}"
-
-    def owns(self, parameter: Variable) -> bool:
-        """Whether the package `keras` made `parameter`, or no Keras did."""
-        return _is_of_standalone_keras(parameter) or not is_of_tf_keras(parameter)
-
-    def _session(self, variables: Sequence[Variable]) -> Session:
-        return self.keras.backend.get_session()
-
-    def _session_as_it_is(self, variables: Sequence[Variable]) -> Any:
-        # Private: `get_session` may add ops.
-        return tf.get_default_session() or self.keras.backend.tensorflow_backend._SESSION
-
-
-class StandaloneKeras23(StandaloneKeras):
-    """Keras 2.3, which uses the session of `tf.keras` and names what it makes."""
-
-    renamed = {"lr": "learning_rate"}
-    counts_first = True
-    slot_names = {
-        "velocity": "moment",
-        "mean_square": "accumulator",
-        "sum_of_squares": "accumulator",
-        "mean_square_gradient": "accumulator",
-        "mean_square_step": "delta_accumulator",
-        "first_moment": "m",
-        "second_moment": "v",
-        "largest_second_moment": "vhat",
-        "infinity_norm": "u",
-    }
-
-    def _session_as_it_is(self, variables: Sequence[Variable]) -> Any:
-        return session_without_initialization(variables)
-
-
-TF_KERAS = Host(KERAS, HostOptimizer)
-
-_current = TF_KERAS
-
-
-def current() -> Host:
-    """The host of the optimizers that are made now."""
-    return _current
-
-
-def choose(host: Host) -> Host:
-    """Make `host` the current one; the one before is returned."""
-    global _current
-    before, _current = _current, host
-    return before

@@ -379,6 +379,51 @@ def test_an_ending_that_promises_another_kind_of_file_is_refused_before_anything
     assert os.listdir(str(tmp_path)) == []
 
 
+ENDINGS = (".h5", ".hdf5", ".keras", ".weights.h5", ".index", "")
+HDF5_ENDINGS = (".h5", ".hdf5", ".weights.h5", "")
+
+
+@pytest.mark.parametrize("to", registry.names())
+def test_every_format_takes_its_own_endings_alone(to):
+    taken = []
+    for ending in ENDINGS:
+        try:
+            registry.format_named(to).check_ending("x" + ending)
+        except CheckpointError:
+            continue
+        taken.append(ending)
+    expected = HDF5_ENDINGS if to in FORMATS else ("",)
+    assert tuple(taken) == ((".keras", ".weights.h5") if to == "keras-3" else expected)
+
+
+def test_an_option_of_another_format_is_refused(tmp_path):
+    source = files.source("keras-2.3", "sgd")
+    for to, ending, option in (("saver", "", "keras_version"), ("keras-2.3", ".h5", "scope")):
+        target = str(tmp_path / "t") + ending
+        with pytest.raises(CheckpointError, match="takes no " + option):
+            migrate(source, target, to, write_options={option: "2"})
+    with pytest.raises(CheckpointError, match="version of Keras 3"):
+        write(read(source), str(tmp_path / "t.weights.h5"), "keras-3", keras_version="2.0.5")
+    assert os.listdir(str(tmp_path)) == []
+
+
+def test_no_code_asks_for_an_era_by_its_name():
+    """What an era does otherwise is a field of `Layout`: an entry in the table is all it takes."""
+    import ast
+
+    from keras_optimizers import checkpoint
+
+    eras = [name for name in dir(layouts) if isinstance(getattr(layouts, name), layouts.Layout)]
+    assert len(eras) == 10
+    for folder, _, names in os.walk(os.path.dirname(checkpoint.__file__)):
+        for name in (one for one in names if one.endswith(".py")):
+            with open(os.path.join(folder, name)) as opened:
+                nodes = list(ast.walk(ast.parse(opened.read())))
+            for compare in (node for node in nodes if isinstance(node, ast.Compare)):
+                found = {n.attr for n in ast.walk(compare) if isinstance(n, ast.Attribute)}
+                assert not found & set(eras), name
+
+
 def test_rmsprop_with_momentum_is_as_exact_in_an_object_checkpoint_as_in_hdf5():
     state = read(files.source("optimizer-v2-1.15", "rmsprop"))
     state.hyperparameters.update(momentum=0.9, epsilon_inside_root=True)

@@ -52,3 +52,28 @@ def test_a_rescaled_velocity_counts_as_the_same_slot_but_another_direction_does_
     assert matrix.same_slot(velocity, -20 * velocity, rescaled=True)
     assert not matrix.same_slot(velocity, -20 * velocity, rescaled=False)
     assert not matrix.same_slot(velocity, velocity.T, rescaled=True)
+
+
+def test_an_archive_holds_what_was_packed_and_no_time_or_owner(tmp_path):
+    import tarfile
+
+    from tests.checkpoint.files import archives
+
+    folder = archives.folder_of("saved-model-2.4")
+    path = str(tmp_path / "again.tar.xz")
+    archives.pack(folder, path)
+    with tarfile.open(path) as archive:
+        entries = archive.getmembers()
+        for entry in entries:
+            with open(os.path.join(folder, entry.name), "rb") as original:
+                assert archive.extractfile(entry).read() == original.read()
+            assert (entry.mtime, entry.uid, entry.uname) == (0, 0, "")
+    assert len(entries) == sum(len(names) for _, _, names in os.walk(folder))
+
+
+def test_every_release_is_committed_with_all_its_cases():
+    from tests.checkpoint.files import archives, problem
+
+    for era in problem.RELEASE_ERAS:
+        for case in problem.cases_of(era):
+            assert os.path.exists(archives.recorded_of(era, case)), (era, case)

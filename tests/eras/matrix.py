@@ -88,19 +88,22 @@ def migrate_options(era, case, target):
     return options
 
 
-def missing_slots(saved, loaded, rescaled):
+def missing_slots(saved, loaded, rescaled, told=()):
     """Shapes of the slots that the source's optimizer had and the target's has not.
 
     Arguments:
         saved, loaded: arrays named `state_…` and `loaded_…`. Scalars, slots of zeros and the
             placeholders of one element that some eras have are no slots.
         rescaled: the target's may be a multiple of the source's.
+        told: arrays of which the report says that they are lost.
     """
     remaining = [loaded[name] for name in loaded.files if name.startswith("loaded")]
     missing = []
     for name in saved.files:
         slot = saved[name]
         if not name.startswith("state") or slot.size < 2 or not slot.any():
+            continue
+        if any(np.array_equal(slot, one) for one in told):
             continue
         for index, value in enumerate(remaining):
             if value.shape == slot.shape and same_slot(slot, value, rescaled):
@@ -187,9 +190,16 @@ class Cell:
         if any("optimizer" in one for one in told if "state" in one):
             self.problem = "loaded without its state: " + told[0][:150]
         unused = self.velocity() == "left out, unused"
-        missing = [] if unused else missing_slots(expected, found, self.rescaled())
+        told = self.averages_told_lost(expected)
+        missing = [] if unused else missing_slots(expected, found, self.rescaled(), told)
         if missing:
             self.problem = "lost slots of the shapes %s" % ", ".join(map(str, missing))
+
+    def averages_told_lost(self, recorded):
+        """The parameters' moving averages, where the report says that they are lost."""
+        if not any(f["field"] == "use_ema" and f["status"] == "lost" for f in self.inexact):
+            return []
+        return [recorded[name] for name in recorded.files if name.startswith("slot_average")]
 
     def rescaled(self):
         """Whether the velocity is another multiple: tf.train's is before the learning rate."""
@@ -236,7 +246,9 @@ def main():
     parser.add_argument("--case", action="append", choices=sorted(problem.ALL_CASES))
     parser.add_argument("--releases", action="store_true", help="only the releases' archives")
     parser.add_argument("--environments", default=os.path.join(ROOT, ".eras"))
-    parser.add_argument("--write", metavar="FILE", help="put the table between its marks in FILE")
+    parser.add_argument(
+        "--write", metavar="FILE", help="put the tables between their marks in FILE"
+    )
     parser.add_argument("--record", action="store_true", help="write the sources again; compare")
     parser.add_argument(
         "--replace", action="store_true", help="with --record: keep the releases' new files"
@@ -266,10 +278,10 @@ def main():
         shutil.rmtree(folder)
     if options.damage:
         return noticed(cells)
-    text = markdown(cells)
-    print(text)
-    if options.write:
-        put(options.write, text)
+    for mark, text in parts(cells).items():
+        print(text)
+        if options.write:
+            put(options.write, mark, text)
     if options.list:
         write_list(options.list, cells)
     wrong = [cell for cell in cells if not cell.is_as_said()]
@@ -354,20 +366,23 @@ def measure(options, folder):
     return cells
 
 
-def markdown(cells):
-    """The tables, then the reasons."""
+def parts(cells):
+    """What is written, by its mark: the tables, each with its reasons."""
     of_releases = [cell for cell in cells if cell.era in problem.RELEASE_ERAS]
     others = [cell for cell in cells if cell.era not in problem.RELEASE_ERAS]
-    lines = []
+    found = collections.OrderedDict()
     if others:
-        lines += _table(others, ("era", "case"), lambda found: found[0].shown()) + [""]
+        table = _table(others, ("era", "case"), lambda of_place: of_place[0].shown())
+        found["matrix"] = "\n".join(table + [""] + _all_reasons(others))
     if of_releases:
-        lines += ["Releases, all their cases together: how many go on exactly, approximately (~),"]
-        lines += ["how many are refused (x).", ""]
-        lines += _table(of_releases, ("era",), _counts) + [""]
-        lines += ["The same, by case, all releases together:", ""]
+        lines = _table(of_releases, ("era",), _counts) + [""]
         lines += _table(of_releases, ("case",), _counts) + [""]
-    lines += ["Refused:", ""]
+        found["releases"] = "\n".join(lines + _all_reasons(of_releases))
+    return found
+
+
+def _all_reasons(cells):
+    lines = ["Refused:", ""]
     lines += _reasons((cell, cell.refusal) for cell in cells if cell.refusal)
     lines += ["", "Approximate (~):", ""]
     lines += _reasons(
@@ -375,7 +390,7 @@ def markdown(cells):
         for cell in cells
         for field in cell.inexact
     )
-    return "\n".join(lines)
+    return lines
 
 
 def _table(cells, fields, show):
@@ -423,15 +438,16 @@ def _reasons(pairs):
     return lines or ["- none"]
 
 
-def put(path, text):
+def put(path, mark, text):
     """Replace what is between the marks."""
+    first, last = "<!-- %s -->\n" % mark, "<!-- /%s -->" % mark
     with open(path) as opened:
-        before, _, rest = opened.read().partition("<!-- matrix -->\n")
-    _, mark, after = rest.partition("<!-- /matrix -->")
-    if not mark:
-        raise SystemExit("%s has no marks <!-- matrix --> and <!-- /matrix -->" % path)
+        before, _, rest = opened.read().partition(first)
+    _, found, after = rest.partition(last)
+    if not found:
+        raise SystemExit("%s has no marks %s and %s" % (path, first.strip(), last))
     with open(path, "w") as opened:
-        opened.write(before + "<!-- matrix -->\n" + text + "\n<!-- /matrix -->" + after)
+        opened.write(before + first + text + "\n" + last + after)
 
 
 def record(options):

@@ -17,7 +17,7 @@ from tests.training import CLASS_NAMES, CONFIGURATIONS, same_bits
 
 # The scripts there run in environments that know no packages of ours.
 sys.path.append(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "eras"))
-from ordered import order_reads_before_writes
+from ordered import ops_of, order_reads_before_writes
 
 if importlib.util.find_spec("keras") is None:
     pytest.skip(
@@ -76,7 +76,7 @@ def put_in_order(model):
     variables += [getattr(optimizer, name) for name in ("m_schedule",) if hasattr(optimizer, name)]
     distinct = list({id(variable): variable for variable in variables}.values())
     values = K.get_session().run(distinct)
-    order_reads_before_writes(distinct)
+    order_reads_before_writes(distinct, ops_of(model.train_function))
     # A session does not see what changes in ops that it has taken over: a new one does.
     K.get_session().close()
     K.set_session(tf.Session())
@@ -159,6 +159,42 @@ def test_tf_train_optimizers_count_each_step_once():
         model.compile(tf.train.MomentumOptimizer(0.05, 0.9), "categorical_crossentropy")
         train(model)
         assert K.get_value(model.optimizer.iterations) == 12
+
+
+def test_the_variables_reach_a_wrapped_optimizer_by_name():
+    class Descent(tf.train.GradientDescentOptimizer):
+        def compute_gradients(self, loss, **options):
+            return super().compute_gradients(loss, **options)
+
+    with keras_optimizers.install(keras):
+        model = small_model()
+        model.compile(Descent(0.1), "categorical_crossentropy")
+        train(model)
+        assert K.get_value(model.optimizer.iterations) == 12
+
+
+class Wrapper(keras_optimizers.SGD):
+    """Holds another optimizer, as wrappers from PyPI do."""
+
+    def __init__(self, optimizer=None, **kwargs):
+        super().__init__(**kwargs)
+        self.optimizer = optimizer
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(keras.optimizers.deserialize(config.pop("optimizer")), **config)
+
+
+class Inner(keras_optimizers.Adam):
+    """An optimizer that no Keras knows."""
+
+
+def test_custom_objects_reach_an_optimizer_inside_another():
+    described = {"class_name": "Inner", "config": {}}
+    config = {"class_name": "Wrapper", "config": {"optimizer": described}}
+    with keras_optimizers.install(keras):
+        built = keras.optimizers.deserialize(config, {"Wrapper": Wrapper, "Inner": Inner})
+    assert type(built) is Wrapper and type(built.optimizer) is Inner
 
 
 @pytest.mark.parametrize("class_name", CLASS_NAMES)
@@ -329,3 +365,74 @@ def test_the_learning_phase_and_a_finalized_graph_leave_weights_readable():
         tf.get_default_graph().finalize()
         model.optimizer.set_weights(before)
         same_bits(before, model.optimizer.get_weights())
+
+
+def decaying(optimizer_class):
+    """A subclass that adds weight decay, as libraries do: it replaces `K.update` for a while."""
+
+    class Decaying(optimizer_class):
+        def get_updates(self, loss, params):
+            original = K.update
+
+            def update(variable, value):
+                if any(variable is parameter for parameter in params):
+                    value = value - 0.01 * variable
+                return original(variable, value)
+
+            K.update = update
+            try:
+                return super().get_updates(loss, params)
+            finally:
+                K.update = original
+
+    return Decaying
+
+
+@pytest.mark.parametrize("class_name", CLASS_NAMES)
+def test_a_replaced_update_takes_part_in_the_step_with_the_bits_of_this_keras(class_name):
+    arguments = CONFIGURATIONS[class_name]
+    trained = []
+    for optimizer_class in (originals[class_name], getattr(keras_optimizers, class_name)):
+        with keras_optimizers.use_host(keras):
+            model = small_model(lookups=True)
+            model.compile(decaying(optimizer_class)(**arguments), "categorical_crossentropy")
+            if optimizer_class is originals[class_name]:
+                put_in_order(model)
+            trained.append(train(model))
+            K.clear_session()
+    same_bits(*trained)
+    assert not np.array_equal(trained[0][-1], trained_by_its_own(class_name, arguments)[0][-1])
+
+
+def test_replaced_updates_may_return_tuples_or_nothing():
+    """As keras-lookahead and keras-gradient-accumulation, which build the ops themselves."""
+    with keras_optimizers.use_host(keras):
+        optimizer = keras_optimizers.Adam()
+        variable = K.variable([1.0, 2.0])
+        loss = K.sum(K.square(variable))
+        update, update_add = K.update, K.update_add
+        K.update, K.update_add = lambda x, new_x: ("update", x, new_x), lambda x, increment: None
+        try:
+            updates = optimizer.get_updates(loss, [variable])
+        finally:
+            K.update, K.update_add = update, update_add
+    assert updates[0] is None
+    assert [one[0] for one in updates[1:]] == ["update"] * 3
+    assert updates[-1][1] is variable
+
+
+def test_iterations_may_be_a_tensor_where_a_library_counts_by_itself():
+    with keras_optimizers.use_host(keras):
+        optimizer = keras_optimizers.Adam(lr=0.5)
+        variable = K.variable([1.0, 2.0])
+        optimizer.iterations = K.constant(4, "int64") + 1
+        update_add = K.update_add
+        K.update_add = lambda x, increment: None
+        try:
+            updates = optimizer.get_updates(K.sum(variable), [variable])
+        finally:
+            K.update_add = update_add
+        K.get_session().run([one for one in updates if one is not None])
+        rate = 0.5 * np.sqrt(1 - 0.999**6) / (1 - 0.9**6)
+        step = rate * 0.1 / np.sqrt(0.001)
+        np.testing.assert_allclose(K.get_value(variable), [1 - step, 2 - step], rtol=1e-3)

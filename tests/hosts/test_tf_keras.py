@@ -1,6 +1,7 @@
 """tf.keras in full: kinds of models, ways of training, sharing, freezing, callbacks."""
 
 import contextlib
+import functools
 import os
 
 import numpy as np
@@ -211,6 +212,44 @@ def test_an_estimator_counts_iterations_as_its_global_step_and_its_hooks_see_it(
         names = estimator.get_variable_names()
     # The decay counts the global step: no second counter that a resume would lose.
     assert "global_step" in names
+
+
+@pytest.mark.parametrize("class_name", ["Adam", "Nadam", "RMSprop"])
+def test_an_estimator_with_object_checkpoints_goes_on_exactly(class_name, tmp_path):
+    def feed(start=0, stop=24):
+        features, labels = data()
+        pairs = ({"hidden_input": features[start:stop]}, labels[start:stop])
+        return tf.data.Dataset.from_tensor_slices(pairs).batch(4)
+
+    def variables(folder, runs):
+        with keras_optimizers.install():
+            model = compiled(configured(class_name))
+            estimator = keras.estimator.model_to_estimator(
+                model, model_dir=str(tmp_path / folder), checkpoint_format="checkpoint"
+            )
+            for start, stop in runs:
+                estimator.train(functools.partial(feed, start, stop))
+            assert estimator.evaluate(feed)["global_step"] == 6
+        reader = tf.train.load_checkpoint(str(tmp_path / folder))
+        names = [n for n in sorted(reader.get_variable_to_shape_map()) if n.endswith("VALUE")]
+        return names, [np.asarray(reader.get_tensor(name)) for name in names]
+
+    names, at_once = variables("one", [(0, 24)])
+    same_bits(at_once, variables("two", [(0, 12), (12, 24)])[1])
+    slots = [name for name in names if "optimizer/" in name and "_moment_" in name]
+    assert len(slots) == {"Adam": 12, "Nadam": 8, "RMSprop": 0}[class_name]
+
+
+def test_the_weights_alone_are_in_object_checkpoints_of_models(tmp_path):
+    """As in the reference: loading them must not set the rate."""
+    model = compiled(configured("Adam"))
+    trained_on_batches(model)
+    path = str(tmp_path / "weights")
+    model.save_weights(path, save_format="tf")
+    K.set_value(model.optimizer.lr, 0.125)
+    model.load_weights(path)
+    assert K.get_value(model.optimizer.lr) == 0.125
+    assert not [name for name, _ in tf.train.list_variables(path) if "optimizer" in name]
 
 
 def test_predicting_evaluating_and_saving_weights_need_no_training(tmp_path):

@@ -110,6 +110,19 @@ def has_embeddings(config: Optional[Config]) -> Optional[bool]:
         return None
 
 
+def has_frozen_normalization(config: Optional[Config]) -> Optional[bool]:
+    """Whether a BatchNormalization is held fixed; None where the model is not understood."""
+    if config is None:
+        return None
+    try:
+        return any(
+            layer.class_name.startswith("BatchNormalization") and not layer.trainable
+            for layer in layer_order(config)
+        )
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
+
+
 def is_trainable(own: Any) -> bool:
     """Whether a layer's own config leaves it trainable, as it does if it says nothing."""
     return not isinstance(own, dict) or own.get("trainable", True) is not False

@@ -70,6 +70,8 @@ class Layout(NamedTuple):
     Attributes about the file around it:
         keras_version: what a written file says about who wrote it; loaders go by it.
         dialect: how the era describes architectures, one of `dialects`.
+        freezes_normalization: whether a BatchNormalization that is held fixed uses its moving
+            averages in training; None where releases of the era differ.
         reads_older_architectures: whether it also reads what older eras wrote.
     """
 
@@ -107,6 +109,7 @@ class Layout(NamedTuple):
     registers_classes: bool = False
     keras_version: str = ""
     dialect: str = dialects.KERAS_2
+    freezes_normalization: Optional[bool] = None
     reads_older_architectures: bool = False
 
 
@@ -182,6 +185,7 @@ TF_KERAS_1_10 = Layout(
     counted=reference.COUNTED,
     momentum_product="",
     keras_version="2.1.6-tf",
+    freezes_normalization=False,
 )
 # What `model.save` writes with ours, made complete: ours take `iterations` where the original's
 # lists leave it out.
@@ -265,6 +269,7 @@ TF_KERAS_2_11 = Layout(
     registers_classes=True,
     keras_version="2.15.0",
     dialect=dialects.TF_KERAS_2,
+    freezes_normalization=True,
     reads_older_architectures=True,
 )
 KERAS_3 = TF_KERAS_2_11._replace(
@@ -326,6 +331,12 @@ LAYOUTS = {
 _ALL_LAYOUTS = dict(
     LAYOUTS, **{layout.name: layout for layout in (SAVER, TF_TRAIN, OBJECT_CHECKPOINT)}
 )
+
+
+def freezes_normalization(name: str) -> Optional[bool]:
+    """That field of the layout of that name; None where it is unknown."""
+    layout = _ALL_LAYOUTS.get(name)
+    return None if layout is None else layout.freezes_normalization
 
 
 def treatment_of_rows(name: str, class_name: str, options: Dict[str, Any]) -> str:

@@ -89,6 +89,7 @@ class Format(NamedTuple):
         remedy: which ending to use, for the message about another.
         only_endings: whether a path must have one of `endings`.
         reader: of its files, where `registry` has none for them yet.
+        options: the names of the options that only this format takes.
         differences: what a written file, read again, holds otherwise than was meant.
         needs_tensorflow: whether TensorFlow is imported for it.
     """
@@ -100,6 +101,7 @@ class Format(NamedTuple):
     remedy: str = "Use another ending."
     only_endings: bool = False
     reader: Optional[Reader] = None
+    options: Tuple[str, ...] = ()
     differences: Callable[..., List[str]] = differences
     needs_tensorflow: bool = False
 
@@ -112,6 +114,16 @@ class Format(NamedTuple):
     def title(self) -> str:
         """What it is, for people."""
         return self.layout.title
+
+    def check_options(self, options: Dict[str, Any]) -> None:
+        """Refuse options that the format does not take.
+
+        Raises:
+            CheckpointError: If there is one.
+        """
+        for name, value in options.items():
+            if name not in self.options:
+                raise CheckpointError(f"{self.name} takes no {name}, received {value!r}.")
 
     def check_ending(self, path: str) -> None:
         """Refuse a path whose ending promises another kind of file.

@@ -6,6 +6,7 @@ train them then.
 
 import json
 import os
+import re
 import tempfile
 import zipfile
 from typing import Any, Dict, Optional
@@ -61,6 +62,8 @@ def write(request: WriteRequest) -> None:
 def _for_version(request: WriteRequest, version: str) -> WriteRequest:
     """The request with the layout of a release."""
     layout = request.layout
+    if not re.match(r"3\.\d+(\.|$)", version):
+        raise CheckpointError(f"Expected a version of Keras 3, such as 3.9, received {version!r}.")
     place = release_of(layout, version).momentum_product or layout.momentum_product
     return request._replace(layout=layout._replace(keras_version=version, momentum_product=place))
 
@@ -244,6 +247,7 @@ FORMAT = Format(
     write,
     endings=(".keras", ".weights.h5"),
     only_endings=True,
+    options=("keras_version",),
     remedy=(
         "Keras 3 loads a model from HDF5 without the optimizer's slots and cannot train it. Use "
         "an ending of .keras for the whole model, or of .weights.h5 for the optimizer's state "

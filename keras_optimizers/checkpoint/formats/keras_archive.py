@@ -14,7 +14,12 @@ import zipfile
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from keras_optimizers.checkpoint.architecture import weight_places
-from keras_optimizers.checkpoint.architecture.layers import has_embeddings, layer_order
+from keras_optimizers.checkpoint.architecture.layers import (
+    DEEPEST,
+    has_embeddings,
+    has_frozen_normalization,
+    layer_order,
+)
 from keras_optimizers.checkpoint.eras import configs, layouts, releases, weight_lists
 from keras_optimizers.checkpoint.eras.layouts import Layout
 from keras_optimizers.checkpoint.eras.weight_lists import Weight
@@ -26,6 +31,10 @@ from keras_optimizers.checkpoint.storage import hdf5
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 _LARGEST_JSON = 1 << 26
+# The layers' group, and what Keras 2.13 calls it.
+_FOLDER, _FOLDER_2_13 = "layers", "_layer_checkpoint_dependencies"
+# Where the optimizer inside a wrapper keeps its variables, in Keras 3 and before.
+_INNER = ("inner_optimizer/", "_optimizer/")
 STATE_ATTRIBUTE = "keras_optimizers_config"
 
 
@@ -76,6 +85,35 @@ class Archive:
         with packed.open(WEIGHTS) as entry, open(unpacked, "wb") as target:
             shutil.copyfileobj(entry, target, 1 << 20)
         self.weights = hdf5.open_checked(unpacked, os.path.getsize(unpacked), self.path)
+        if _FOLDER_2_13 in self.weights:
+            self.weights.close()
+            with hdf5.require_h5py().File(unpacked, "r+") as copy:
+                _rename_layers(copy)
+            self.weights = hdf5.open_checked(unpacked, os.path.getsize(unpacked), self.path)
+
+
+def _rename_layers(group: Any, depth: int = 0) -> None:
+    """Give the layers the names of later Kerases: 2.13 counts equal ones from 1, not from 0."""
+    if depth > DEEPEST:
+        raise ValueError("the model is nested too deeply")
+    if _FOLDER_2_13 in group:
+        group.move(_FOLDER_2_13, _FOLDER)
+    layers = group.get(_FOLDER)
+    if layers is None:
+        return
+    names = list(layers)
+    for name in sorted(names, key=_number):
+        base, number = name.rpartition("_")[0], _number(name)
+        if number >= 2 and base in names and f"{base}_1" not in names:
+            layers.move(name, f"{base}_{number - 1}")
+    for name in layers:
+        _rename_layers(layers[name], depth + 1)
+
+
+def _number(name: str) -> int:
+    """What follows the last "_", as a number; 0 where it is none."""
+    ending = name.rpartition("_")[2]
+    return int(ending) if ending.isdigit() and "_" in name else 0
 
 
 def _check_entries(packed: zipfile.ZipFile) -> None:
@@ -165,6 +203,7 @@ def _read(archive: Archive, known_class: Optional[str]) -> OptimizerState:
     state = _state(layout, serialized, archive.weights, candidates, provenance, known_class)
     state.notes += notes
     state.has_embeddings = has_embeddings(archive.config)
+    state.has_frozen_normalization = has_frozen_normalization(archive.config)
     state.variables = {one.name: one.array for one in candidates or []}
     state.opened_file = archive
     return state
@@ -196,10 +235,14 @@ def _state(
     serialized, left_out = configs.unwrapped(serialized)
     class_name = configs.class_name_of(known_class or serialized.get("class_name"), path)
     options, notes = configs.parse(layout, class_name, serialized["config"], path)
-    inside = "" if serialized is outer else "inner_optimizer/"
-    weights = _optimizer_weights(weights_file, inside, path)
+    weights: List[Weight] = []
+    for inside in ("",) if serialized is outer else _INNER:
+        weights = weights or _optimizer_weights(weights_file, inside, path)
     if not weights:
-        raise CheckpointError(f"{path!r} holds no optimizer's variables.")
+        raise CheckpointError(
+            f"{path!r} holds no optimizer's variables. Keras 2.13 to 2.15 save none of "
+            "tf.keras.optimizers.legacy in a .keras file; save the model as .h5 there."
+        )
     content = weight_lists.parse(layout, class_name, options, weights, candidates, path)
     scalars = dict(content.scalars)
     rate = scalars.pop("learning_rate", None)

@@ -8,7 +8,12 @@ import json
 import os
 from typing import Any, Dict, List, Optional, Tuple
 
-from keras_optimizers.checkpoint.architecture.layers import has_embeddings, layer_order, with_names
+from keras_optimizers.checkpoint.architecture.layers import (
+    has_embeddings,
+    has_frozen_normalization,
+    layer_order,
+    with_names,
+)
 from keras_optimizers.checkpoint.eras import configs, layouts, releases, weight_lists
 from keras_optimizers.checkpoint.eras.layouts import Layout
 from keras_optimizers.checkpoint.eras.releases import Release
@@ -228,6 +233,7 @@ def _read(model: WholeModel, known_class: Optional[str]) -> OptimizerState:
     state.doubts.update(doubts)
     state.left_out.update(left_out)
     state.has_embeddings = embeddings
+    state.has_frozen_normalization = has_frozen_normalization(model.architecture())
     state.variables = {one.name: one.array for one in candidates or []}
     state.opened_file = model
     return state

@@ -18,7 +18,13 @@ from keras_optimizers.checkpoint.storage.atomic_files import written_whole
 
 def format_of(layout: Layout) -> Format:
     """The format of an era that keeps whole models in HDF5."""
-    return Format(layout, write, endings=(".h5", ".hdf5"), remedy="Use an ending of .h5.")
+    return Format(
+        layout,
+        write,
+        endings=(".h5", ".hdf5"),
+        remedy="Use an ending of .h5.",
+        options=("keras_version",),
+    )
 
 
 def write(request: WriteRequest) -> None:

@@ -123,16 +123,17 @@ def read(
         return None if model is None else model_candidates(model)
 
     state = reader_of(path).read(ReadRequest(path, class_name, values or {}, candidates))
-    if state.has_embeddings is None:
-        state.has_embeddings = _has_embeddings(state, model)
+    state.has_embeddings = has_embeddings(state, model)
     return state
 
 
-def _has_embeddings(state: OptimizerState, model: Optional[str]) -> Optional[bool]:
-    """What the model's file says, else what the parameters' names do."""
+def has_embeddings(state: OptimizerState, model: Optional[str]) -> Optional[bool]:
+    """Whether the state's model looks up rows: as it says, or its names, or the model's file."""
+    if state.has_embeddings is not None:
+        return state.has_embeddings
     if any("embedding" in parameter.name.lower() for parameter in state.parameters):
         return True
-    if model is None:
+    if model is None or reader_of(model) not in (keras_hdf5.READER, keras_archive.READER):
         return None
     module = keras_archive if keras_archive.is_archive(model) else keras_hdf5
     return module.model_has_embeddings(model)

@@ -204,5 +204,6 @@ FORMAT = Format(
     LAYOUT,
     write,
     remedy="It is several files: give their common prefix, without an ending.",
+    options=("scope",),
     needs_tensorflow=True,
 )

@@ -3,19 +3,34 @@
 import argparse
 import os
 import sys
+import types
 
-if not __package__:  # run as a folder, where there is no keras_optimizers
-    sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    __package__ = "recorder"
-    import recorder  # noqa: F401
+FOLDER = os.path.dirname(os.path.abspath(__file__))
+CONFORMANCE = os.path.dirname(FOLDER)
 
-from . import comparing, hosts, record, storage
+if not __package__:  # run as a folder, where nothing of keras_optimizers need be installed
+    for _name, _path in (
+        ("keras_optimizers", os.path.dirname(CONFORMANCE)),
+        ("keras_optimizers.conformance", CONFORMANCE),
+    ):
+        # Packages without their own code: only the recorder's modules are imported from them.
+        _package = types.ModuleType(_name)
+        _package.__path__ = [_path]
+        sys.modules[_name] = _package
+    sys.path.pop(0)
 
-SHIPPED = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "recordings")
+from keras_optimizers.conformance.recorder import (  # noqa: E402
+    comparing,
+    hosts,
+    record,
+    storage,
+)
+
+SHIPPED = os.path.join(CONFORMANCE, "recordings")
 
 
-def main():
-    # type: () -> int
+def main() -> int:
+    """Record or compare; the exit status."""
     parser = argparse.ArgumentParser(prog="recorder", description=__doc__)
     parser.add_argument("reference", choices=list(hosts.REFERENCES), metavar="REFERENCE")
     parser.add_argument("--output", default=SHIPPED, help="the folder of recordings")
@@ -24,8 +39,7 @@ def main():
     options = parser.parse_args()
     reference = hosts.REFERENCES[options.reference]
 
-    def progress(name):
-        # type: (str) -> None
+    def progress(name: str) -> None:
         if sys.stderr.isatty():
             print("\r\033[K%s: %s" % (reference.name, name), end="", file=sys.stderr, flush=True)
 

@@ -14,7 +14,7 @@ from typing import Any, Dict, Iterable, List, Optional
 
 import numpy as np
 
-from .training import Trace
+from keras_optimizers.conformance.recorder.training import Trace
 
 FORMAT = 1
 # Raised when the recorder records something else than before under the same name.
@@ -23,14 +23,25 @@ ARRAYS = "arrays.npz"
 
 
 class RecordingError(Exception):
-    """A recording that is missing, damaged or foreign; the text says what to do."""
+    """A recording that is missing, damaged or foreign; the text says what to do.
+
+    Examples:
+        >>> from keras_optimizers import conformance
+        >>> with open("mine.json", "w") as opened:
+        ...     _ = opened.write("not a recording")
+        >>> try:
+        ...     conformance.load_reference("mine.json")
+        ... except conformance.RecordingError as error:
+        ...     print(error)
+        mine.json cannot be read as a recording (Expecting value: line 1 column 1 (char 0))
+    """
 
 
 class ArrayPool:
     """Arrays by the hash of dtype, shape and bytes."""
 
     def __init__(self) -> None:
-        self._arrays = {}  # type: Dict[str, np.ndarray]
+        self._arrays: Dict[str, np.ndarray] = {}
 
     def add(self, array: np.ndarray) -> str:
         """Keep `array`; its key."""
@@ -59,7 +70,7 @@ class ArrayPool:
     def save(self, path: str) -> None:
         """Write all arrays: one flat array a dtype, and an index."""
         index, flat = {}, {}  # type: Dict[str, Any], Dict[str, List[np.ndarray]]
-        sizes = {}  # type: Dict[str, int]
+        sizes: Dict[str, int] = {}
         for key in sorted(self._arrays):
             array = self._arrays[key]
             dtype = array.dtype.name
@@ -85,7 +96,7 @@ class ArrayPool:
         try:
             with open(path, "rb") as opened, np.load(io.BytesIO(opened.read())) as found:
                 index = json.loads(found["index"].tobytes().decode())
-                flat = {}  # type: Dict[str, np.ndarray]
+                flat: Dict[str, np.ndarray] = {}
                 for key, (dtype, start, shape) in index.items():
                     if dtype not in flat:
                         flat[dtype] = _from_planes(found[dtype], dtype)

@@ -1,0 +1,1 @@
+"""Tests of the conformance kit, and of our optimizers by it."""

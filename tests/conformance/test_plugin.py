@@ -1,0 +1,119 @@
+"""The pytest plugin, in processes of its own."""
+
+import os
+import re
+
+import pytest
+
+pytest_plugins = ["pytester"]
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+PLUGIN = "keras_optimizers.conformance.pytest_plugin"
+
+
+def is_installed():
+    """Whether pytest finds the plugin by itself: not where the checkout is only on the path."""
+    import pkg_resources
+
+    found = pkg_resources.iter_entry_points("pytest11")
+    return any(entry.module_name == PLUGIN for entry in found)
+
+
+@pytest.fixture
+def run(pytester, monkeypatch):
+    """Runs pytest on a file's text."""
+    monkeypatch.setenv("PYTHONPATH", ROOT)
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "2")
+    monkeypatch.delenv("CI", raising=False)
+
+    def run_with(text, *arguments):
+        if text:
+            pytester.makepyfile(test_it=text)
+        by_hand = [] if is_installed() else ["-p", PLUGIN]
+        return pytester.runpytest_subprocess(*by_hand, "-p", "no:cacheprovider", *arguments)
+
+    return run_with
+
+
+TEXT = """
+import keras_optimizers
+from keras_optimizers.conformance import parametrize_with_checks
+
+class Late(keras_optimizers.SGD):
+    def step_coefficients(self, step):
+        found = super().step_coefficients(step)
+        found["learning_rate"] = found["learning_rate"] * 2.0
+        return found
+
+@parametrize_with_checks([keras_optimizers.SGD, Late], class_name="SGD"%s)
+def test_conforms(check):
+    check()
+"""
+
+
+@pytest.mark.slow
+def test_ids_can_be_selected_and_a_failure_says_where(run, pytester):
+    done = run(TEXT % "", "-k", "decay", "--conformance-report=report.html")
+    done.assert_outcomes(passed=1, failed=1, deselected=18)
+    done.stdout.fnmatch_lines(
+        [
+            "*step 1 of 30, velocity of parameter 0*",
+            "*again: *sgd_decay*",
+            "SGD * 2*",
+            "Late * 2 of 2 DIFFER*",
+            "wrote report.html",
+        ]
+    )
+    assert "velocity of parameter 0" in (pytester.path / "report.html").read_text()
+
+
+@pytest.mark.slow
+def test_expected_failures_xfail_and_fail_when_they_pass(run):
+    expected = ", expected_failed_checks={'decay': 'twice the rate'}"
+    done = run(TEXT % expected, "-k", "decay")
+    done.assert_outcomes(xfailed=1, failed=1, deselected=18)
+    done.stdout.fnmatch_lines(["*expected to fail (twice the rate), and it conforms*"])
+
+
+@pytest.mark.slow
+def test_recordings_are_written_on_request_and_reported_when_unused(run, pytester, monkeypatch):
+    text = TEXT.replace(", Late]", "]") % ", reference='kept/sgd.json'"
+    missing = run(text, "-k", "decay")
+    missing.assert_outcomes(failed=1, deselected=9)
+    missing.stdout.fnmatch_lines(["*There is no recording 'kept/sgd.json'*"])
+    run("", "-k", "decay", "--conformance-record").assert_outcomes(passed=1, deselected=9)
+    run("", "-k", "decay").assert_outcomes(passed=1, deselected=9)
+    kept = pytester.path / "kept"
+    (kept / "old.json").write_bytes((kept / "sgd.json").read_bytes())
+    done = run("")
+    assert done.ret == 1
+    done.stdout.fnmatch_lines(["*old.json: no test uses this recording*"])
+    monkeypatch.setenv("CI", "true")
+    refused = run("", "--conformance-record")
+    assert refused.ret == 4
+    refused.stderr.fnmatch_lines(["*does not run where CI is set*"])
+
+
+def test_an_unknown_reference_is_bad_usage(run):
+    done = run("", "--conformance-reference", "tf-9")
+    assert done.ret == 4
+    done.stderr.fnmatch_lines(["*Unknown reference 'tf-9'*"])
+
+
+def test_the_plugin_imports_nothing_of_the_kit_until_it_is_used(run):
+    text = """
+        import sys
+
+        def test_nothing_heavy():
+            kit = [n for n in sys.modules if n.startswith("keras_optimizers.conformance.")]
+            assert set(kit) <= {"keras_optimizers.conformance.pytest_plugin"}
+            assert "numpy" not in sys.modules and "tensorflow" not in sys.modules
+    """
+    run(text, "-p", "no:hypothesispytest").assert_outcomes(passed=1)
+
+
+@pytest.mark.slow
+def test_the_three_lines_of_the_page_pass_in_an_empty_folder(run):
+    with open(os.path.join(ROOT, "docs", "conformance.md"), encoding="utf-8") as opened:
+        block = re.search(r"```python\n(.*?)```", opened.read(), re.DOTALL).group(1)
+    run(block).assert_outcomes(passed=1)
