@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Dict, List
 from keras_optimizers.catalog import ALIASES as _ALIASES
 from keras_optimizers.catalog import OPTIMIZERS as _OPTIMIZERS
 from keras_optimizers.tensorflow_releases import SUPPORTED as _SUPPORTED
+from keras_optimizers.tensorflow_releases import release_of as _release_of
 
 if TYPE_CHECKING:  # for type checkers and editors, which cannot follow `_Package`
     from keras_optimizers.adadelta import Adadelta as Adadelta
@@ -94,12 +95,18 @@ def _require_tensorflow(name: str) -> None:
         "verify."
     )
     try:
-        importlib.import_module("tensorflow")
+        import tensorflow
     except ImportError as error:
         raise ImportError(
             f"keras_optimizers.{name} needs {_SUPPORTED} (this is Python {sys.version_info[0]}."
             f"{sys.version_info[1]}): {error}. Install it: `{_installation()}`. {without}"
         ) from error
+    version = getattr(tensorflow, "__version__", "0.0 (unknown)")
+    if _release_of(version) is None:
+        raise ImportError(
+            f"keras_optimizers.{name} needs {_SUPPORTED}, here is {version}. Install one of them: "
+            f"`{_installation()}`. {without}"
+        )
     try:
         importlib.import_module(f"{__name__}.tensorflow_private")
     except ImportError as error:

@@ -71,8 +71,6 @@ def deserialize(config, custom_objects=None):
             f"{error.args[0]}: an optimizer config is a dict of `class_name` and `config`, such as "
             f"{{'class_name': 'SGD', 'config': {{'lr': 0.01}}}}; received: {config!r}"
         ) from None
-    if "config" not in config:
-        raise ValueError(f"Improper config format: {config}")
     known = dict(hosts.current().custom_objects())
     known.update(custom_objects or {})
     if class_name not in known and lower_name in OPTIMIZERS:
@@ -87,6 +85,8 @@ def deserialize(config, custom_objects=None):
             "from_config() missing 1 required positional argument: 'config': a TFOptimizer wraps "
             "a live tf.train optimizer, which no config describes. Make it anew in code."
         )
+    if "config" not in config:
+        raise ValueError(f"Improper config format: {config}")
     return hosts.current().deserialize_keras_object(
         config,
         module_objects=OPTIMIZERS,
