@@ -337,6 +337,12 @@ def test_the_layers_in_archives_of_keras_2_are_found(era, case, tmp_path):
     assert not migrate(source, str(tmp_path / "t.h5"), "keras-2.3").report.inexact
 
 
+@pytest.mark.parametrize("case,said", [("functional_adam", True), ("adam", False)])
+def test_a_functional_model_is_said_not_to_load_in_keras_3_0(case, said, tmp_path):
+    report = migrate(first_of("optimizer-v2", case), str(tmp_path / "t.keras"), "keras-3").report
+    assert any("Keras 3.0 does not load" in note for note in report.notes) == said
+
+
 def test_keras_3_finds_what_its_early_releases_look_for(tmp_path):
     from keras_optimizers.checkpoint.formats.keras_archive import Archive
 
