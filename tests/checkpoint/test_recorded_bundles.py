@@ -22,16 +22,10 @@ MODELS = {
     "saved-model-2.10": "tf-2.10",
     "saved-model-2.11": "tf-2.11",
 }
-NOT_READ = "object checkpoints of TensorFlow 2.11 and later"
 
 
 def files_for():
-    """Those that are not read yet must fail."""
-    for era in MODELS:
-        for case in problem.cases_of(era):
-            mark = pytest.mark.xfail(strict=True, reason=NOT_READ, raises=CheckpointError)
-            is_read = era not in ("object-2.11", "object-2.14")
-            yield pytest.param(era, case, marks=[] if is_read else [mark])
+    return [(era, case) for era in MODELS for case in problem.cases_of(era)]
 
 
 @pytest.mark.parametrize("era,case", files_for())
@@ -128,7 +122,9 @@ def test_directories_without_an_optimizer_or_a_keras_model_are_refused(tmp_path)
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         variable = tf.compat.v1.get_variable("variable", (2,))
         session.run(variable.initializer)
-        tf.compat.v1.saved_model.simple_save(session, str(tmp_path / "other"), {}, {"y": variable})
+        tf.compat.v1.saved_model.simple_save(
+            session, str(tmp_path / "other"), {"x": variable}, {"y": variable}
+        )
     with pytest.raises(CheckpointError, match="holds no Keras model"):
         read(str(tmp_path / "other"))
 
@@ -137,3 +133,66 @@ def test_a_directory_is_not_replaced_in_place():
     source = archives.file_of("saved-model-2.4", "adam")
     with pytest.raises(CheckpointError, match="is a directory"):
         migrate(source, source, "optimizer-v2", in_place=True)
+
+
+NEW_OBJECTS = ["object-2.11", "object-2.14"]
+
+
+@pytest.mark.parametrize("era", NEW_OBJECTS)
+def test_the_new_optimizers_slots_find_their_parameters_without_a_model(era):
+    state = read(archives.file_of(era, "nested_adam"))
+    assert state.class_name == "Adam"
+    arrays = recorded(era, "nested_adam")
+    indices = {parameter.name: index_of(parameter, arrays) for parameter in state.parameters}
+    held = {(role, indices[name]): slot.read() for role, name, slot in state.arrays()}
+    expected = slots_of(arrays)
+    assert set(held) == set(expected)
+    for key, value in expected.items():
+        np.testing.assert_array_equal(held[key], value, str(key))
+
+
+def test_what_a_new_optimizer_s_checkpoint_lacks_is_asked_for(tmp_path):
+    source = archives.file_of("object-2.11", "rmsprop_both")
+    model = archives.file_of("tf-2.11", "rmsprop_both")
+    target = str(tmp_path / "model.h5")
+    options = {"model": model}
+    refused = migrate(
+        source, target, "tf-keras-2.11", strict=True, model=model, read_options=options
+    )
+    assert not refused.written
+    assert {"momentum", "rho"} <= {entry.field for entry in refused.report.inexact}
+    given = {"momentum": 0.8, "rho": 0.9, "epsilon": 1e-7}
+    done = migrate(
+        source,
+        target,
+        "tf-keras-2.11",
+        strict=True,
+        values=given,
+        model=model,
+        read_options=options,
+    )
+    assert done.written
+    converted, original = read(target), read(model)
+    for (role, name, held), (other_role, other_name, other) in zip(
+        converted.arrays(), original.arrays()
+    ):
+        assert (role, name) == (other_role, other_name)
+        np.testing.assert_array_equal(held.read(), other.read())
+
+
+def test_a_new_optimizer_of_an_unknown_name_needs_its_class(tmp_path):
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        names = {"iterations": "iteration", "slot": "mine/m/kernel"}
+        made = {
+            key: tf.compat.v1.get_variable(name, (), tf.int64 if key == "iterations" else None)
+            for key, name in names.items()
+        }
+        optimizer = tf.train.Checkpoint(_iterations=made["iterations"])
+        optimizer._variables = list(made.values())
+        session.run(tf.compat.v1.global_variables_initializer())
+        root = tf.train.Checkpoint(optimizer=optimizer)
+        session.run(root.save_counter.initializer)
+        path = root.save(str(tmp_path / "mine"), session=session)
+    with pytest.raises(CheckpointError, match=r"its name is 'mine'\); give --class"):
+        read(path)
+    assert read(path, class_name="SGD").slots["velocity"]
