@@ -1,12 +1,14 @@
 """TensorFlow's own checkpoint files (PREFIX.index, PREFIX.data-...): tensors by name.
 
-Needs TensorFlow, any from 1.13 on. What the names mean is said in `saver`, `tf_train` and
+Written by TensorFlow, any from 1.13 on; read by it too, or without it by `tensor_tables`. What the
+names mean is said in `saver`, `tf_train` and
 `object_checkpoint`.
 """
 
+import contextlib
 import os
 import shutil
-from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple
 
 import numpy as np
 
@@ -18,6 +20,7 @@ from keras_optimizers.checkpoint.storage.object_graphs import (
     Node,
     parse_checkpoint_graph,
 )
+from keras_optimizers.checkpoint.storage.tensor_tables import Entry, Table
 
 # Tensors are handed to TensorFlow in portions of this many bytes.
 _PORTION = 1 << 26
@@ -34,11 +37,19 @@ def require_tensorflow() -> Any:
         import tensorflow.compat.v1 as tf
     except ImportError as error:
         raise CheckpointError(
-            "TensorFlow's checkpoints are read and written by TensorFlow (1.13 or later; 1.15 on "
-            f"Python 3.6 and 3.7): {error}. HDF5 and .keras files need none."
+            "TensorFlow's checkpoints are written by TensorFlow (1.13 or later; 1.15 on Python 3.6 "
+            f"and 3.7): {error}. HDF5 and .keras files need none, nor does reading."
         ) from error
     tf.logging.set_verbosity(tf.logging.ERROR)
     return tf
+
+
+def _tensorflow() -> Any:
+    """The module, or None where it is not installed."""
+    try:
+        return require_tensorflow()
+    except CheckpointError:
+        return None
 
 
 def prefix_of(path: str) -> Optional[str]:
@@ -55,7 +66,9 @@ def open_bundle(prefix: str) -> Dict[str, Array]:
     Raises:
         CheckpointError: If it cannot be read.
     """
-    tf = require_tensorflow()
+    tf = _tensorflow()
+    if tf is None:
+        return _open_table(prefix)
     try:
         reader = tf.train.NewCheckpointReader(prefix)
         shapes = reader.get_variable_to_shape_map()
@@ -79,13 +92,43 @@ def open_bundle(prefix: str) -> Dict[str, Array]:
     }
 
 
+def _open_table(prefix: str) -> Dict[str, Array]:
+    """What `open_bundle` gives, without TensorFlow."""
+
+    with _reported(prefix):
+        table = Table(prefix)
+
+    def array(name: str, entry: Entry) -> Array:
+        def load() -> np.ndarray:
+            with _reported(prefix):
+                return table.read(name)
+
+        return Array(entry.shape, entry.dtype, load)
+
+    held = sorted(table.entries.items())
+    return {name: array(name, entry) for name, entry in held if entry.dtype}
+
+
+@contextlib.contextmanager
+def _reported(prefix: str) -> Iterator[None]:
+    try:
+        yield
+    except (LookupError, OSError, OverflowError, MemoryError, ValueError) as error:
+        raise _unreadable(prefix, error) from error
+
+
 def open_object_graph(prefix: str) -> List[Node]:
     """The objects of a checkpoint of objects; none where it is another kind of checkpoint.
 
     Raises:
         CheckpointError: If it cannot be read.
     """
-    tf = require_tensorflow()
+    tf = _tensorflow()
+    if tf is None:
+        with _reported(prefix):
+            table = Table(prefix)
+            written = table.read_text(OBJECT_GRAPH) if OBJECT_GRAPH in table.entries else b""
+            return parse_checkpoint_graph(written)
     try:
         reader = tf.train.NewCheckpointReader(prefix)
         if not reader.has_tensor(OBJECT_GRAPH):
