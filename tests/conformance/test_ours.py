@@ -5,8 +5,11 @@ import pytest
 import keras_optimizers
 from keras_optimizers.conformance import parametrize_with_checks, results, run
 from keras_optimizers.conformance.recorder import cases
+from keras_optimizers.conformance.subject import Subject
 
 OURS = [getattr(keras_optimizers, name) for name in cases.CLASS_NAMES]
+# What an optimizer did in a case is kept, and compared with several references.
+SUBJECTS = [Subject(factory) for factory in OURS]
 # Where 1.15's old classes, which ours follow, are not as r1.10.
 DIFFERENT_IN_TF_110 = {
     ("SGD", "clipping", "lookups_sgd_clipvalue"),  # 1.15 clips the values of a lookup as they are
@@ -20,17 +23,17 @@ def test_equal_to_tensorflow_115_to_the_bit(check):
     check()
 
 
-@pytest.mark.parametrize("factory", OURS, ids=lambda factory: factory.__name__)
-def test_equal_to_tensorflow_110_but_for_what_115_changed(factory):
-    found = run(factory, "tf-1.10")
+@pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: subject.name)
+def test_equal_to_tensorflow_110_but_for_what_115_changed(subject):
+    found = run(subject, "tf-1.10")
     assert not results.failures(found), results.as_text(results.failures(found))
     documented = {(r.optimizer, r.check, r.case) for r in found if r.status == "documented"}
-    assert documented == {one for one in DIFFERENT_IN_TF_110 if one[0] == factory.__name__}
+    assert documented == {one for one in DIFFERENT_IN_TF_110 if one[0] == subject.name}
 
 
-@pytest.mark.parametrize("factory", OURS, ids=lambda factory: factory.__name__)
-def test_within_rounding_of_the_rules_in_numpy(factory):
+@pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: subject.name)
+def test_within_rounding_of_the_rules_in_numpy(subject):
     checks = ["trajectory", "decay", "clipping", "sparse"]
-    found = run(factory, "numpy", checks_to_run=checks)
+    found = run(subject, "numpy", checks_to_run=checks)
     assert not results.failures(found), results.as_text(results.failures(found))
     assert sum(result.status == "equal" for result in found) > 3
