@@ -78,6 +78,11 @@ def check_hyperparameter(owner: str, name: str, value: Any) -> None:
     explanation = f"The argument `{name}` of {owner} must be a number, received: {value!r}"
     if value is None:
         raise ValueError(f"initial_value must be specified. {explanation}")
+    if isinstance(value, (bool, np.bool_)) and hosts.current().flags_by_position:
+        raise TypeError(
+            f"{explanation}. In {hosts.current().name} `nesterov` and `amsgrad` come earlier among "
+            f"the positional arguments than here: pass them by name."
+        )
     if np.ndim(value) or np.asarray(value).dtype.kind not in "biuf":
         kind = type(value).__name__
         raise TypeError(

@@ -116,3 +116,22 @@ def test_run_with_standalone_keras_as_the_host_or_what_to_install(script):
         assert status == 2 and "pip install 'keras==2.3.1'" in errors and "Traceback" not in errors
     else:
         assert (status, output) == (0, "keras_optimizers.adam\n"), errors
+
+
+def test_a_traceback_of_run_begins_in_the_script(script):
+    path = script("def fail():\n    raise KeyError('of the script')\n\n\nfail()\n")
+    status, _, errors = run(*MODULE, "run", "--quiet", path)
+    expected = subprocess.run([sys.executable, path], stderr=subprocess.PIPE).stderr.decode()
+    assert status == 1 and errors == expected
+
+
+def test_run_leaves_the_scripts_warnings_alone(script):
+    path = script(
+        "import warnings\n"
+        "import tensorflow as tf\n"
+        "warnings.warn('of the script', DeprecationWarning)\n"
+        "tf.compat.v1.Print(tf.constant(1), [])\n"  # TensorFlow logs that it is deprecated
+    )
+    _, _, errors = run(*MODULE, "run", "--quiet", path)
+    assert "DeprecationWarning: of the script" in errors
+    assert "is deprecated" in errors

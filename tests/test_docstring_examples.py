@@ -5,12 +5,17 @@ import doctest
 import pytest
 
 import keras_optimizers
-from keras_optimizers import checkpoint
+from keras_optimizers import checkpoint, conformance
 
 ALIASES = {name for name in keras_optimizers.__all__ if name in keras_optimizers._ALIASES}
 NAMES = [("keras_optimizers", name) for name in keras_optimizers.__all__ if name not in ALIASES]
 NAMES += [("keras_optimizers.checkpoint", name) for name in checkpoint.__all__]
-OF = {"keras_optimizers": keras_optimizers, "keras_optimizers.checkpoint": checkpoint}
+NAMES += [("keras_optimizers.conformance", name) for name in conformance.__all__]
+OF = {
+    "keras_optimizers": keras_optimizers,
+    "keras_optimizers.checkpoint": checkpoint,
+    "keras_optimizers.conformance": conformance,
+}
 
 
 @pytest.mark.parametrize("module, name", NAMES, ids=[".".join(pair) for pair in NAMES])

@@ -1,13 +1,15 @@
 """install(): tf.keras uses our classes, and afterwards its own again."""
 
 import importlib
+from types import ModuleType
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from tensorflow.python.keras import optimizers as private_module
 
 import keras_optimizers
+from keras_optimizers import cli
+from keras_optimizers.tensorflow_private import LOOKUP as private_module
 from tests.training import CLASS_NAMES, K
 
 MODULES = [
@@ -48,7 +50,8 @@ def test_all_names_are_ours_while_installed_and_the_originals_afterwards():
             for name in ["Optimizer"] + CLASS_NAMES + FUNCTIONS:
                 assert getattr(module, name) is getattr(keras_optimizers, name), (module, name)
         assert private_module.TFOptimizer is keras_optimizers.TFOptimizer
-        assert private_module.sgd is keras_optimizers.SGD
+        if not isinstance(private_module.sgd, ModuleType):  # in later Kerases it is a module
+            assert private_module.sgd is keras_optimizers.SGD
     assert changed(before) == []
 
 
@@ -111,7 +114,7 @@ def test_names_in_compile_give_our_classes_while_installed(class_name):
         model.compile(class_name, "mse")
         assert type(model.optimizer) is getattr(keras_optimizers, class_name)
     model.compile(class_name.lower(), "mse")
-    assert type(model.optimizer).__module__.startswith("tensorflow")
+    assert not type(model.optimizer).__module__.startswith("keras_optimizers")
 
 
 def test_our_instances_compile_without_installing():
@@ -173,11 +176,45 @@ def test_callbacks_read_and_change_our_learning_rate(tmp_path):
         assert np.isclose(K.get_value(loaded.optimizer.lr), 0.1 / 3 / 4)
 
 
-def test_clone_and_estimator_helpers_build_our_classes():
+def test_cloning_a_compiled_model_makes_our_class_with_the_same_config():
     from tensorflow.python.keras import models
 
     with keras_optimizers.install():
         model = small_model()
-        model.compile(tf.keras.optimizers.Adam(lr=0.01), "mse")
+        model.compile(tf.keras.optimizers.Adam(lr=0.02, amsgrad=True, clipnorm=2.0), "mse")
         clone = models.clone_and_build_model(model, compile_clone=True)
-        assert type(clone.optimizer) is keras_optimizers.Adam
+    assert type(clone.optimizer) is keras_optimizers.Adam
+    assert clone.optimizer is not model.optimizer
+    assert clone.optimizer.get_config() == model.optimizer.get_config()
+
+
+def test_the_clone_that_an_estimator_makes_counts_its_steps_in_the_global_step():
+    from tensorflow.python.keras import models
+
+    global_step = tf.compat.v1.train.get_or_create_global_step()
+    with keras_optimizers.install():
+        model = small_model()
+        model.compile(tf.keras.optimizers.Adam(lr=0.02), "mse")
+        clone = models.clone_and_build_model(
+            model, compile_clone=True, optimizer_iterations=global_step
+        )
+        K.get_session().run(global_step.initializer)
+        clone.fit(*data(), epochs=2, batch_size=len(data()[0]), verbose=0)
+    assert type(clone.optimizer) is keras_optimizers.Adam
+    assert K.get_value(global_step) == 2
+
+
+def test_a_model_saved_with_optimizer_v2_is_refused_with_the_command_that_converts_it(tmp_path):
+    old, new = str(tmp_path / "old.h5"), str(tmp_path / "new.h5")
+    model = small_model()
+    model.compile(tf.keras.optimizers.Adam(0.01), "mse")
+    model.fit(*data(), epochs=1, batch_size=32, verbose=0)
+    model.save(old)
+    with keras_optimizers.install():
+        command = "keras-optimizers migrate FILE NEW_FILE --to keras-optimizers"
+        with pytest.raises(TypeError, match=command):
+            tf.keras.models.load_model(old)
+        assert cli.main(["migrate", old, new, "--to", "keras-optimizers"]) == 0
+        loaded = tf.keras.models.load_model(new)
+        assert type(loaded.optimizer) is keras_optimizers.Adam
+        assert loaded.optimizer.get_weights()[0] == 1

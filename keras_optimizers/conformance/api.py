@@ -26,6 +26,12 @@ def record(factory: Factory, problem: str = "fed gradients", host: str = "tf.ker
 
     Raises:
         ValueError: If the problem is unknown or the factory makes no optimizer.
+
+    Examples:
+        >>> from keras_optimizers import SGD, conformance
+        >>> trace = conformance.record(SGD)
+        >>> trace.weights[0], trace.config["momentum"]
+        ('iterations', 0.0)
     """
     subject = Subject(factory, host=host)
     if problem in cases.CASES:
@@ -51,6 +57,14 @@ def record_all(
 
     Raises:
         ValueError: If the path does not end with ".json".
+
+    Examples:
+        >>> from keras_optimizers import SGD, conformance
+        >>> try:
+        ...     conformance.record_all(SGD, "sgd.h5")
+        ... except ValueError as error:
+        ...     print(error)
+        A recording is a .json file, not 'sgd.h5'.
     """
     if not path.endswith(".json"):
         raise ValueError(f"A recording is a .json file, not {path!r}.")
@@ -85,7 +99,14 @@ def run(
     host: str = "tf.keras",
     progress: Optional[Callable[[str], None]] = None,
 ) -> List[results.CheckResult]:
-    """The results of checks on an optimizer; arguments as of `assert_conforms`."""
+    """The results of checks on an optimizer; arguments as of `assert_conforms`.
+
+    Examples:
+        >>> from keras_optimizers import SGD, conformance
+        >>> results = conformance.run(SGD, "tf-1.10", checks_to_run=["config_round_trip"])
+        >>> {one.status for one in results}
+        {'equal'}
+    """
     subject = factory if isinstance(factory, Subject) else Subject(factory, class_name, host)
     expected = expected_failed_checks
     if callable(expected):
@@ -122,6 +143,10 @@ def assert_conforms(
     Raises:
         AssertionError: If it differs; the text names step, variable, element and size.
         ValueError: If an argument is wrong.
+
+    Examples:
+        >>> from keras_optimizers import SGD, conformance
+        >>> conformance.assert_conforms(SGD, "tf-1.10", checks=["weights_layout"])
     """
     found = run(factory, reference, level, checks, cases, expected_failed_checks, class_name, host)
     failed = results.failures(found, strict=not allow_documented)

@@ -91,6 +91,12 @@ def compare(trace: Trace, reference: Union[Trace, str], level: Any = None) -> Co
 
     Raises:
         ValueError: If the reference is unknown or does not have the case.
+
+    Examples:
+        >>> from keras_optimizers import SGD, conformance
+        >>> trace = conformance.record(SGD, "sgd_decay")
+        >>> conformance.compare(trace, "tf-1.10").conforms
+        True
     """
     name = ""
     if isinstance(reference, str):

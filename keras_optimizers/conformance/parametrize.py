@@ -92,6 +92,14 @@ def parametrize_with_checks(
 
     Raises:
         ValueError: If a check is unknown.
+
+    Examples:
+        >>> from keras_optimizers import SGD, conformance
+        >>> @conformance.parametrize_with_checks([SGD], reference="tf-1.10")
+        ... def test_conforms(check):
+        ...     check()
+        >>> len(test_conforms.pytestmark)
+        1
     """
     import pytest
 

@@ -23,7 +23,13 @@ _loaded: Dict[str, Any] = {}
 
 
 def names() -> List[str]:
-    """The references that can be named, the oldest first."""
+    """The references that can be named, the oldest first.
+
+    Examples:
+        >>> from keras_optimizers import conformance
+        >>> "tf-1.10" in conformance.names()
+        True
+    """
     shipped = [name for name in hosts.REFERENCES if os.path.exists(_path(name))]
     return shipped + [NUMPY]
 
@@ -40,6 +46,12 @@ def load_reference(name: str, square_roots: str = "") -> Any:
     Raises:
         ValueError: If there is no such reference.
         RecordingError: If the recording is damaged or foreign.
+
+    Examples:
+        >>> from keras_optimizers import conformance
+        >>> reference = conformance.load_reference("tf-1.10")
+        >>> reference.trace("sgd_decay").config["lr"]
+        0.10000000149011612
     """
     if name.endswith(".json") or os.path.exists(name):
         if not os.path.exists(name):

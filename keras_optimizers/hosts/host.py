@@ -31,6 +31,8 @@ class Host:
         slot_names: its names of slots, by role.
         passes_variables_by_name: whether its `TFOptimizer` calls
             `compute_gradients(loss, var_list=...)`, and not `compute_gradients(loss, ...)`.
+        flags_by_position: whether flags such as `nesterov` take the places in which the reference
+            has `decay` and `epsilon`.
     """
 
     name = ""
@@ -40,6 +42,7 @@ class Host:
     counts_first = False
     slot_names: Dict[str, str] = {}
     passes_variables_by_name = False
+    flags_by_position = False
 
     def __init__(self, keras: Any, optimizer_class: type) -> None:
         self.keras = keras
@@ -55,7 +58,7 @@ class Host:
 
     def custom_objects(self) -> Dict[str, Any]:
         """What the host's users have registered, by name."""
-        return self.keras.utils.get_custom_objects()
+        return dict(self.keras.utils.get_custom_objects())
 
     def deserialize_keras_object(self, config: Dict[str, Any], **options: Any) -> Any:
         """The host's function of that name: what it builds finds custom objects in this host."""

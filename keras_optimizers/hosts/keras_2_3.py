@@ -13,6 +13,7 @@ class Keras23(Keras22):
 
     renamed = {"lr": "learning_rate"}
     counts_first = True
+    flags_by_position = True
     slot_names = {
         "velocity": "moment",
         "mean_square": "accumulator",

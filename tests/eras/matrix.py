@@ -88,19 +88,22 @@ def migrate_options(era, case, target):
     return options
 
 
-def missing_slots(saved, loaded, rescaled):
+def missing_slots(saved, loaded, rescaled, told=()):
     """Shapes of the slots that the source's optimizer had and the target's has not.
 
     Arguments:
         saved, loaded: arrays named `state_…` and `loaded_…`. Scalars, slots of zeros and the
             placeholders of one element that some eras have are no slots.
         rescaled: the target's may be a multiple of the source's.
+        told: arrays of which the report says that they are lost.
     """
     remaining = [loaded[name] for name in loaded.files if name.startswith("loaded")]
     missing = []
     for name in saved.files:
         slot = saved[name]
         if not name.startswith("state") or slot.size < 2 or not slot.any():
+            continue
+        if any(np.array_equal(slot, one) for one in told):
             continue
         for index, value in enumerate(remaining):
             if value.shape == slot.shape and same_slot(slot, value, rescaled):
@@ -187,9 +190,16 @@ class Cell:
         if any("optimizer" in one for one in told if "state" in one):
             self.problem = "loaded without its state: " + told[0][:150]
         unused = self.velocity() == "left out, unused"
-        missing = [] if unused else missing_slots(expected, found, self.rescaled())
+        told = self.averages_told_lost(expected)
+        missing = [] if unused else missing_slots(expected, found, self.rescaled(), told)
         if missing:
             self.problem = "lost slots of the shapes %s" % ", ".join(map(str, missing))
+
+    def averages_told_lost(self, recorded):
+        """The parameters' moving averages, where the report says that they are lost."""
+        if not any(f["field"] == "use_ema" and f["status"] == "lost" for f in self.inexact):
+            return []
+        return [recorded[name] for name in recorded.files if name.startswith("slot_average")]
 
     def rescaled(self):
         """Whether the velocity is another multiple: tf.train's is before the learning rate."""

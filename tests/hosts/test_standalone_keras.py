@@ -289,6 +289,16 @@ def test_learning_rate_is_the_argument_in_keras_2_3_alone():
                 keras_optimizers.Adam(learning_rate=0.25)
 
 
+@pytest.mark.skipif(VERSION < (2, 3), reason="Keras 2.2 has the reference's positions")
+@pytest.mark.parametrize(
+    "make", [lambda m: m.SGD(0.1, 0.9, True), lambda m: m.Adam(0.1, 0.9, 0.99, True)]
+)
+def test_a_flag_in_the_place_that_keras_2_3_gives_it_is_not_taken_for_a_number(make):
+    make(keras.optimizers)
+    with keras_optimizers.install(keras), pytest.raises(TypeError, match="pass them by name"):
+        make(keras.optimizers)
+
+
 def test_an_optimizer_of_another_host_is_refused_with_the_remedy():
     K.clear_session()
     for_tf_keras = keras_optimizers.Adam()

@@ -23,7 +23,18 @@ ARRAYS = "arrays.npz"
 
 
 class RecordingError(Exception):
-    """A recording that is missing, damaged or foreign; the text says what to do."""
+    """A recording that is missing, damaged or foreign; the text says what to do.
+
+    Examples:
+        >>> from keras_optimizers import conformance
+        >>> with open("mine.json", "w") as opened:
+        ...     _ = opened.write("not a recording")
+        >>> try:
+        ...     conformance.load_reference("mine.json")
+        ... except conformance.RecordingError as error:
+        ...     print(error)
+        mine.json cannot be read as a recording (Expecting value: line 1 column 1 (char 0))
+    """
 
 
 class ArrayPool:
