@@ -60,6 +60,10 @@ _MODULES: Dict[str, str] = dict(
 __all__ = sorted([*_MODULES, *_ALIASES])
 
 
+# Packages that need no TensorFlow, attributes without an import of their own.
+_PARTS = ("checkpoint", "conformance")
+
+
 class _Package(ModuleType):
     """A module that imports its names when they are asked for.
 
@@ -67,6 +71,8 @@ class _Package(ModuleType):
     """
 
     def __getattr__(self, name: str) -> Any:
+        if name in _PARTS:
+            return importlib.import_module(f"{self.__name__}.{name}")
         defined = _ALIASES.get(name, name)
         if defined not in _MODULES:
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
@@ -81,7 +87,7 @@ class _Package(ModuleType):
             super().__setattr__(name, value)
 
     def __dir__(self) -> List[str]:
-        return sorted(set(super().__dir__()) | set(__all__))
+        return sorted(set(super().__dir__()) | set(__all__) | set(_PARTS))
 
 
 def _require_tensorflow(name: str) -> None:
