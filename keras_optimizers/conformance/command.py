@@ -19,7 +19,7 @@ def run(options: argparse.Namespace) -> int:
     """Compare, print a table, write what is asked for; the exit status."""
     try:
         return _run(options)
-    except (ValueError, ImportError, references.RecordingError) as error:
+    except (ValueError, ImportError, RuntimeError, references.RecordingError) as error:
         print(f"keras-optimizers: {error}", file=sys.stderr)
         return _BAD
 
