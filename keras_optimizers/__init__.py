@@ -57,6 +57,9 @@ _MODULES: Dict[str, str] = dict(
     use_host="install",
 )
 
+# Parts that are attributes of the package and need no TensorFlow.
+_PARTS = ("checkpoint", "conformance", "numpy_rules")
+
 __all__ = sorted([*_MODULES, *_ALIASES])
 
 
