@@ -67,6 +67,13 @@ def is_installed() -> bool:
     return importlib.import_module("tensorflow").__version__.startswith("1.")
 
 
+def graph_mode() -> None:
+    """Make TensorFlow 2 behave as TensorFlow 1 does, where it is installed."""
+    with contextlib.suppress(ImportError):
+        if not is_installed():
+            importlib.import_module("tensorflow.compat.v1").disable_v2_behavior()
+
+
 class _StandIn(ModuleType):
     """A module whose names are those of TensorFlow 1, and then all others of the real module.
 
