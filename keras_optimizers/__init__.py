@@ -1,4 +1,4 @@
-"""The optimizers of Keras 2 as TensorFlow 1.10 had them, for TensorFlow 1.15 in graph mode.
+"""The optimizers of Keras 2 as TensorFlow 1.10 had them, for TensorFlow 1.15 and 2 in graph mode.
 
 `import keras_optimizers as optimizers` stands in for
 `from tensorflow.python.keras import optimizers`.
@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Dict, List
 
 from keras_optimizers.catalog import ALIASES as _ALIASES
 from keras_optimizers.catalog import OPTIMIZERS as _OPTIMIZERS
+from keras_optimizers.tensorflow_releases import SUPPORTED as _SUPPORTED
+from keras_optimizers.tensorflow_releases import release_of as _release_of
 
 if TYPE_CHECKING:  # for type checkers and editors, which cannot follow `_Package`
     from keras_optimizers.adadelta import Adadelta as Adadelta
@@ -55,7 +57,14 @@ _MODULES: Dict[str, str] = dict(
     use_host="install",
 )
 
+# Parts that are attributes of the package and need no TensorFlow.
+_PARTS = ("checkpoint", "conformance", "numpy_rules")
+
 __all__ = sorted([*_MODULES, *_ALIASES])
+
+
+# Packages that need no TensorFlow, attributes without an import of their own.
+_PARTS = ("checkpoint", "conformance")
 
 
 class _Package(ModuleType):
@@ -65,6 +74,8 @@ class _Package(ModuleType):
     """
 
     def __getattr__(self, name: str) -> Any:
+        if name in _PARTS:
+            return importlib.import_module(f"{self.__name__}.{name}")
         defined = _ALIASES.get(name, name)
         if defined not in _MODULES:
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
@@ -79,29 +90,43 @@ class _Package(ModuleType):
             super().__setattr__(name, value)
 
     def __dir__(self) -> List[str]:
-        return sorted(set(super().__dir__()) | set(__all__))
+        return sorted(set(super().__dir__()) | set(__all__) | set(_PARTS))
 
 
 def _require_tensorflow(name: str) -> None:
     """Say plainly what is missing, instead of failing somewhere inside.
 
     Raises:
-        ImportError: If TensorFlow 1.15 is not there.
+        ImportError: If no TensorFlow is there that has what is needed.
     """
+    without = (
+        "Without it there are keras_optimizers.checkpoint and the commands inspect, migrate and "
+        "verify."
+    )
     try:
         import tensorflow
     except ImportError as error:
         raise ImportError(
-            f"keras_optimizers.{name} needs TensorFlow 1.15, which runs on Python 3.6 and 3.7 "
-            f"(this is {sys.version_info[0]}.{sys.version_info[1]}): {error}. Without it there are "
-            "keras_optimizers.checkpoint and the commands inspect, migrate and verify."
+            f"keras_optimizers.{name} needs {_SUPPORTED} (this is Python {sys.version_info[0]}."
+            f"{sys.version_info[1]}): {error}. Install it: `{_installation()}`. {without}"
         ) from error
-    version = getattr(tensorflow, "__version__", "unknown")
-    if not version.startswith("1.15"):
+    version = getattr(tensorflow, "__version__", "0.0 (unknown)")
+    if _release_of(version) is None:
         raise ImportError(
-            f"keras_optimizers.{name} needs TensorFlow 1.15, here is {version}. In this version "
-            "there are keras_optimizers.checkpoint and the commands inspect, migrate and verify."
+            f"keras_optimizers.{name} needs {_SUPPORTED}, here is {version}. Install one of them: "
+            f"`{_installation()}`. {without}"
         )
+    try:
+        importlib.import_module(f"{__name__}.tensorflow_private")
+    except ImportError as error:
+        raise ImportError(f"keras_optimizers.{name}: {error} {without}") from error
+
+
+def _installation() -> str:
+    """The command that installs a TensorFlow for this Python."""
+    if sys.version_info < (3, 8):
+        return "pip install 'tensorflow>=1.15,<1.16' 'protobuf<3.21'"
+    return "pip install tensorflow tf_keras"
 
 
 sys.modules[__name__].__class__ = _Package

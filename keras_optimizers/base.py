@@ -103,6 +103,8 @@ class Optimizer(HostOptimizer, ListedForEstimators):
         # Attributes only when set: hosts ask `hasattr(optimizer, "clipnorm")`.
         self.__dict__.update(gradients.check_clipping(kwargs))
         self.updates = []  # type: List[Any]
+        # Slots that are there before the updates, by role and the parameter's `id`.
+        self._made_early = {}  # type: Dict[Tuple[str, int], Variable]
         self.weights = []  # type: List[Variable]
         # The scalars that were made here, by name; callers may have replaced the attributes.
         self._created = {}  # type: Dict[str, Variable]
@@ -260,14 +262,45 @@ class Optimizer(HostOptimizer, ListedForEstimators):
         # Role by role, as in `weights`: the numbers in the variables' names follow this order.
         for role in self.slot_roles:
             for index, parameter in enumerate(parameters):
-                parameter.slots[role] = zeros_beside(
-                    parameter.variable,
-                    self.slot_shape(role, parameter.shape),
-                    parameter.dtype,
-                    self._host.slot_name(role, index),
-                )
+                parameter.slots[role] = self._slot(role, parameter.variable, index)
                 weights.append(parameter.slots[role])
         return weights
+
+    def _slot(self, role: str, variable: Variable, index: int) -> Variable:
+        """A new slot, unless `_create_all_weights` has made it."""
+        made = self._made_early.pop((role, id(variable)), None)
+        if made is not None:
+            return made
+        return zeros_beside(
+            variable,
+            self.slot_shape(role, variable.shape.as_list()),
+            variable.dtype.base_dtype,
+            self._host.slot_name(role, index),
+        )
+
+    def _create_all_weights(self, params: Sequence[Variable]) -> None:
+        """Make the slots that the next `get_updates` uses, and set `weights`.
+
+        `load_model` of TensorFlow 2 calls this, and writes the state that it has loaded, before
+        any updates are built. The slots have the names that they have in a model of that graph
+        that was not loaded.
+
+        Raises:
+            NotImplementedError: If the class makes its slots in a `get_updates` of its own.
+        """
+        if type(self).update_rule is Optimizer.update_rule:
+            raise NotImplementedError
+        variables = checks.check_parameters(params)
+        checks.check_shapes(variables)
+        # The scope in which the host builds updates; entered so, the name stays free for the host.
+        scope = tf.get_default_graph().unique_name("training", mark_as_used=False)
+        made = {}
+        with tf.name_scope(scope + "/"):
+            for role in self.slot_roles:
+                for index, variable in enumerate(variables):
+                    made[role, id(variable)] = self._slot(role, variable, index)
+        self.weights = [getattr(self, name) for name in self.weight_scalars] + list(made.values())
+        self._made_early = made
 
     def _write_scalars(
         self, reads: ScalarReads, coefficients: StepCoefficients

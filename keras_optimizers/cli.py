@@ -5,6 +5,7 @@ needs nothing.
 """
 
 import argparse
+import contextlib
 import importlib
 import os
 import runpy
@@ -62,7 +63,7 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     """The parser for `arguments`: complete for their command, which is the first of them."""
     parser = argparse.ArgumentParser(
         prog="keras-optimizers",
-        description="The optimizers of Keras 2 as TensorFlow 1.10 had them, for TensorFlow 1.15.",
+        description="The optimizers of Keras 2 as TensorFlow 1.10 had them, in graph mode.",
         epilog=_ALL_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -156,7 +157,11 @@ COMMANDS: Dict[str, Command] = {
 
 
 def _bench(options: argparse.Namespace) -> int:
+    from keras_optimizers.scripts import tensorflow_1
+
+    tensorflow_1.prepare()
     _import_tensorflow()
+    tensorflow_1.graph_mode()
     from keras_optimizers.tensorflow_private import silence_deprecation_warnings
 
     silence_deprecation_warnings()
@@ -166,6 +171,11 @@ def _bench(options: argparse.Namespace) -> int:
 
 
 def _conformance(options: argparse.Namespace) -> int:
+    from keras_optimizers.scripts import tensorflow_1
+
+    if not options.list:
+        tensorflow_1.prepare()
+        tensorflow_1.graph_mode()
     from keras_optimizers.conformance import command
 
     return command.run(options)
@@ -195,9 +205,20 @@ def _run(options: argparse.Namespace) -> int:
     if not os.path.isfile(script):
         print(f"keras-optimizers: there is no script {script!r}", file=sys.stderr)
         return _BAD_USAGE
+    from keras_optimizers.scripts import tensorflow_1
+    from keras_optimizers.scripts.removed import RemovedError, place
+
+    tensorflow_1.prepare()
     _import_tensorflow()
+    surroundings: Any = contextlib.ExitStack()
+    on = ""
     try:
-        host = importlib.import_module("keras") if options.host == "keras" else None
+        if tensorflow_1.is_installed():
+            host = importlib.import_module("keras") if options.host == "keras" else None
+        else:
+            host, version = None, sys.modules["tensorflow"].__version__
+            on = f", on TensorFlow {version} in graph mode"
+            surroundings = tensorflow_1.in_place_of_tensorflow(options.host == "keras")
         installation = keras_optimizers.install(host)
     except (ImportError, ValueError) as error:
         print(f"keras-optimizers: {error}", file=sys.stderr)
@@ -206,14 +227,19 @@ def _run(options: argparse.Namespace) -> int:
         return _BAD_USAGE
     if not options.quiet:
         version = keras_optimizers.__version__
-        line = f"keras-optimizers {version}: {script} gets the original optimizers"
+        line = f"keras-optimizers {version}: {script} gets the original optimizers{on}"
         print(line, file=sys.stderr, flush=True)  # before all that the script shows
     arguments, path = sys.argv, list(sys.path)
     sys.argv = [script] + options.arguments
     sys.path[0:1] = [os.path.dirname(os.path.abspath(script))]
     try:
-        with installation:
+        with installation, surroundings:
             runpy.run_path(script, run_name="__main__")
+    except RemovedError as error:
+        own = (sys.prefix, os.path.dirname(runpy.__file__), os.path.dirname(__file__))
+        where = place(sys.exc_info()[2], own)
+        print(f"keras-optimizers: {where}\n{error}", file=sys.stderr)
+        return 1
     except Exception as error:
         error.__traceback__ = _from_the_script_on(error.__traceback__, script)
         sys.excepthook(type(error), error, error.__traceback__)

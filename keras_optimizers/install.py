@@ -1,6 +1,5 @@
 """Put our classes where a host Keras looks for its own, and take them out again."""
 
-import importlib
 from types import ModuleType
 from typing import Any, Callable, Dict, List, Tuple
 
@@ -9,18 +8,13 @@ import tensorflow.compat.v1 as tf
 from keras_optimizers import registry
 from keras_optimizers.base import Optimizer
 from keras_optimizers.hosts import STANDALONE, TF_KERAS, Host, choose, current
+from keras_optimizers.tensorflow_private import is_keras_3, optimizer_modules
 from keras_optimizers.tf_optimizer import TFOptimizer
 
-# The modules in which TensorFlow 1.15 keeps its optimizers:
-_TF_KERAS_MODULES = (
-    # private, and what `compile`, `load_model` and `clone_model` look names up in;
-    "tensorflow.python.keras.optimizers",
-    # what `from tensorflow.keras.optimizers import Adam` imports: not the same module as
-    # `tf.keras.optimizers`, but a second copy of it.
-    "tensorflow.keras.optimizers",
+_SUPPORTED = (
+    "`tf.keras` of TensorFlow 1.15, standalone Keras 2.2 and 2.3 (`import keras`), and in "
+    "TensorFlow 2 its Keras 2: `tf.keras` up to 2.15, then `tf_keras`"
 )
-
-_SUPPORTED = "`tf.keras` of TensorFlow 1.15, and standalone Keras 2.2 and 2.3 (`import keras`)"
 
 # Names now held by ours: (module, name, original), in the order they were replaced.
 _replaced: List[Tuple[ModuleType, str, Any]] = []
@@ -114,16 +108,13 @@ def install(host: Any = None) -> Installation:
                 f"{before.name}. Call `keras_optimizers.uninstall()` first."
             )
         return Installation(_nothing)
-    if chosen.keras is tf.keras:
-        modules = [importlib.import_module(name) for name in _TF_KERAS_MODULES]
-        modules.insert(0, tf.keras.optimizers)
-    else:
-        modules = [chosen.keras.optimizers]
+    modules = optimizer_modules() if chosen is TF_KERAS else [chosen.keras.optimizers]
     _installed_hosts.append((chosen, choose(chosen)))
     for module in modules:
         for name, replacement in _replacements().items():
             original = getattr(module, name, None)
-            if original is not None and original is not replacement:
+            submodule = isinstance(original, ModuleType)  # `keras.optimizers.adam` of Keras 2.12
+            if not submodule and original is not None and original is not replacement:
                 _replaced.append((module, name, original))
                 setattr(module, name, replacement)
     return Installation(uninstall)
@@ -157,8 +148,14 @@ def _host_of(keras: Any) -> Host:
             return known
     api = getattr(keras, "optimizers", None)
     name = getattr(api, "__name__", "")
-    if name in (tf.keras.optimizers.__name__, *_TF_KERAS_MODULES):
+    if any(api is module for module in optimizer_modules()):
         return TF_KERAS
+    if is_keras_3(keras):
+        raise ValueError(
+            f"Cannot install into Keras {keras.__version__}: Keras 3 has no graph mode. Set the "
+            "environment variable TF_USE_LEGACY_KERAS=1 before TensorFlow is imported (with "
+            "`pip install tf_keras`), or `import tf_keras` and use that in place of `tf.keras`."
+        )
     if name != "keras.optimizers":
         raise ValueError(f"Cannot install into {keras!r}: the supported hosts are {_SUPPORTED}.")
     version = keras.__version__

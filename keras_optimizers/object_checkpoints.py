@@ -42,7 +42,15 @@ class ListedForEstimators(Trackable):
             self._warn_unless_listed()
         return inherited + [TrackableReference(name, value) for name, value in listed.items()]
 
-    def _lookup_dependency(self, name: str) -> Any:
+    def _trackable_children(self, save_type: str = "checkpoint", **options: Any) -> Dict[str, Any]:
+        """The same in TensorFlow 2.10 and later."""
+        inherited = super()._trackable_children(save_type, **options)
+        listed = self.listed_variables()
+        if not listed and not inherited:
+            self._warn_unless_listed()
+        return dict(inherited, **listed)
+
+    def _lookup_dependency(self, name: str, *cached: Any) -> Any:
         """Trackable's protocol: where a saved value goes."""
         listed = self.listed_variables()
-        return listed[name] if name in listed else super()._lookup_dependency(name)
+        return listed[name] if name in listed else super()._lookup_dependency(name, *cached)

@@ -7,7 +7,7 @@ import tensorflow.compat.v1 as tf
 
 from keras_optimizers import catalog, hosts
 from keras_optimizers.base import Optimizer
-from keras_optimizers.tensorflow_private import OptimizerV2
+from keras_optimizers.tensorflow_private import OptimizerV2, serialize_keras_object
 from keras_optimizers.tf_optimizer import TFOptimizer
 
 
@@ -37,7 +37,7 @@ def serialize(optimizer):
         >>> config["class_name"], config["config"]["momentum"]
         ('SGD', 0.25)
     """
-    return tf.keras.utils.serialize_keras_object(optimizer)
+    return serialize_keras_object(optimizer)
 
 
 def deserialize(config, custom_objects=None):
@@ -85,6 +85,8 @@ def deserialize(config, custom_objects=None):
             "from_config() missing 1 required positional argument: 'config': a TFOptimizer wraps "
             "a live tf.train optimizer, which no config describes. Make it anew in code."
         )
+    if "config" not in config:
+        raise ValueError(f"Improper config format: {config}")
     return hosts.current().deserialize_keras_object(
         config,
         module_objects=OPTIMIZERS,

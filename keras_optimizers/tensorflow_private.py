@@ -6,75 +6,128 @@ field of `_Version`.
 """
 
 import importlib
-from typing import Any, Dict, NamedTuple, Optional
+import importlib.util
+from typing import Any, Dict, List, Optional
 
 import tensorflow.compat.v1 as tf
 
-
-class _Version(NamedTuple):
-    """The modules in which one version of TensorFlow keeps what has no public name."""
-
-    # `Optimizer` and `TFOptimizer`: `tf.keras.Model.compile` accepts only their subclasses, and
-    # the public `tf.keras.optimizers.Optimizer` of 1.15 is another class (OptimizerV2).
-    optimizers: str = "tensorflow.python.keras.optimizers"
-    # `OptimizerV2`: `get` hands such an optimizer back unchanged.
-    optimizer_v2: str = "tensorflow.python.keras.optimizer_v2.optimizer_v2"
-    # The session of tf.keras, and its list of variables that wait to be initialized.
-    keras_backend: str = "tensorflow.python.keras.backend"
-    # What the old optimizers call to assign.
-    state_ops: str = "tensorflow.python.ops.state_ops"
-    # `Trackable`: what an object checkpoint lists.
-    tracking: str = "tensorflow.python.training.tracking.base"
-    # What `tf.get_variable` with a partitioner returns.
-    variables: str = "tensorflow.python.ops.variables"
-    # The switch for the log lines "X is deprecated".
-    deprecation: str = "tensorflow.python.util.deprecation"
+from keras_optimizers.tensorflow_releases import SUPPORTED, Release, release_of
 
 
-# By the first two numbers of the version.
-_VERSIONS: Dict[str, _Version] = {"1.15": _Version()}
-
-
-def _running_version() -> _Version:
-    """The entry of the TensorFlow that is imported.
+def _running_release() -> Release:
+    """The table's entry for the TensorFlow that is imported.
 
     Raises:
         ImportError: If there is none for this version.
     """
-    found = _VERSIONS.get(".".join(tf.__version__.split(".")[:2]))
+    model = getattr(getattr(tf, "keras", None), "Model", None)
+    found = release_of(tf.__version__, getattr(model, "__module__", ""))
     if found is None:
-        supported = ", ".join(sorted(_VERSIONS))
         raise ImportError(
-            f"keras_optimizers needs TensorFlow {supported}, here is {tf.__version__}. Install "
-            "that version: `pip install 'tensorflow>=1.15,<1.16'`."
+            f"keras_optimizers needs {SUPPORTED}, here is {tf.__version__}. Install one of them: "
+            "`pip install tensorflow` and, for 2.16 and later, `pip install tf_keras`."
         )
     return found
 
 
 def _module(name: str) -> Any:
-    return importlib.import_module(name)
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        if not RELEASE.needs_tf_keras or importlib.util.find_spec("tf_keras") is not None:
+            raise
+        numbers = ".".join(tf.__version__.split(".")[:2])
+        raise ImportError(
+            f"keras_optimizers needs Keras 2, and TensorFlow {tf.__version__} comes with Keras 3. "
+            f"Install Keras 2 beside it: `pip install 'tf_keras=={numbers}.*'`."
+        ) from error
 
 
-_version = _running_version()
-_keras_backend = _module(_version.keras_backend)
-_tracking = _module(_version.tracking)
-_deprecation = _module(_version.deprecation)
+def _first_of(*names: str) -> Any:
+    """The first of these modules that is there: TensorFlow 2.10 moved some."""
+    for name in names[:-1]:
+        if importlib.util.find_spec(name.rpartition(".")[0]) is not None:
+            return _module(name)
+    return _module(names[-1])
+
+
+RELEASE = _running_release()
+# The Keras whose old optimizers are the reference; `tf.keras` where that is not Keras 3.
+KERAS = tf.keras if RELEASE.keras is None else _module(RELEASE.keras)
+# The API module of some releases does not have it.
+KERAS_VERSION = (
+    getattr(KERAS, "__version__", None) or _module(RELEASE.source.split(".")[0]).__version__
+)
+_keras_backend = _module(RELEASE.module("backend"))
+_serialization = _module(RELEASE.module("serialization"))
+_deprecation = _module("tensorflow.python.util.deprecation")
 
 # The host's own classes, looked up once, when this module is imported: `install()` later puts our
 # classes under these very names.
-HOST_OPTIMIZERS = _module(_version.optimizers)
+HOST_OPTIMIZERS = _module(RELEASE.module("optimizers"))
 HostOptimizer: Any = HOST_OPTIMIZERS.Optimizer
 HostTFOptimizer: Any = HOST_OPTIMIZERS.TFOptimizer
-OptimizerV2: Any = _module(_version.optimizer_v2).OptimizerV2
+OptimizerV2: Any = _module(RELEASE.module("optimizer_v2")).OptimizerV2
 
+
+# Where `compile` and `load_model` look names up.
+LOOKUP = _module(RELEASE.module("lookup"))
+
+
+def optimizer_modules() -> List[Any]:
+    """All modules in which scripts, or the host itself, look up its optimizers."""
+    found = [KERAS.optimizers, LOOKUP]
+    for name in RELEASE.also_imported_as:
+        try:
+            keras = importlib.import_module(name)
+            imported = importlib.import_module(name + ".optimizers")
+        except ImportError:
+            continue  # not installed
+        if _is_the_host(keras):
+            # The import system may make a second copy of the module that is an attribute.
+            found += [keras.optimizers, imported]
+    return [module for i, module in enumerate(found) if not any(module is m for m in found[:i])]
+
+
+def is_keras_3(keras: Any) -> bool:
+    """Whether a module is Keras 3, which has no graph mode."""
+    return getattr(keras, "__version__", "").startswith("3.") and not _is_the_host(keras)
+
+
+def _is_the_host(keras: Any) -> bool:
+    model = getattr(keras, "Model", None)
+    return getattr(model, "__module__", "").startswith(RELEASE.source + ".")
+
+
+def serialize_keras_object(instance: Any) -> Dict[str, Any]:
+    """The host's class name and config of an object, in the form that old files have."""
+    return _serialization.serialize_keras_object(instance)
+
+
+def deserialize_keras_object(config: Dict[str, Any], **options: Any) -> Any:
+    """The object that `serialize_keras_object` describes."""
+    return _serialization.deserialize_keras_object(config, **options)
+
+
+def scoped_custom_objects() -> Dict[str, Any]:
+    """What `custom_object_scope` holds for this thread, where the host keeps that apart."""
+    if RELEASE.custom_objects is None:
+        return {}
+    return dict(_module(RELEASE.module("custom_objects"))._THREAD_LOCAL_CUSTOM_OBJECTS.__dict__)
+
+
+_tracking = _first_of(
+    "tensorflow.python.trackable.base", "tensorflow.python.training.tracking.base"
+)
 Trackable: Any = _tracking.Trackable
 TrackableReference: Any = _tracking.TrackableReference
 
 # Libraries replace functions of these modules to change what an optimizer does.
 KERAS_BACKEND: Any = _keras_backend
-STATE_OPS: Any = _module(_version.state_ops)
+STATE_OPS: Any = _module("tensorflow.python.ops.state_ops")
 
-PartitionedVariable: Any = _module(_version.variables).PartitionedVariable
+# What `tf.get_variable` with a partitioner returns.
+PartitionedVariable: Any = _module("tensorflow.python.ops.variables").PartitionedVariable
 
 # TensorFlow's name for a resource that every run makes anew and that no other run can see.
 ANONYMOUS_RESOURCE = "cd2c89b7-88b7-44c8-ad83-06c2a9158347"

@@ -1,6 +1,7 @@
 """One graph, one session, one precision a test."""
 
 import gc
+import importlib.util
 import os
 import warnings
 
@@ -8,10 +9,15 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 # TensorFlow 1.15 imports with NumPy's FutureWarnings, which are not ours to mend.
 warnings.filterwarnings("ignore", category=FutureWarning)
 
+# TensorFlow 2.16 and later: `tf.keras` is Keras 2, where that is installed beside Keras 3.
+if importlib.util.find_spec("tf_keras") is not None:
+    os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
+
 import hypothesis  # noqa: E402
 import pytest  # noqa: E402
 
 import keras_optimizers  # noqa: E402
+from tests.tensorflow_2 import applicable  # noqa: E402
 
 try:
     from keras_optimizers.tensorflow_private import silence_deprecation_warnings
@@ -20,6 +26,8 @@ except ImportError:  # the checkpoint part is tested without TensorFlow, too
 else:
     import tensorflow as tf
 
+    if not tf.__version__.startswith("1."):
+        tf.compat.v1.disable_v2_behavior()
     silence_deprecation_warnings()
 
 # A graph dies by garbage collection, for it is full of cycles. Freezing what the imports have made,
@@ -48,6 +56,17 @@ def fresh_graph():
 
 
 def pytest_collection_modifyitems(config, items):
-    """Where workers share the tests, the slow ones come first, so that none ends up alone."""
+    """Where workers share the tests, the slow ones come first, so that none ends up alone.
+
+    On TensorFlow 2 the tests that are of TensorFlow 1.15 itself are left out.
+    """
+    if tf is not None and not tf.__version__.startswith("1."):
+        applicable.leave_out(items)
     if os.environ.get("PYTEST_XDIST_WORKER"):
         items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """How many tests do not apply to this TensorFlow, and why."""
+    for line in applicable.summary(terminalreporter.stats.get("skipped", [])):
+        terminalreporter.write_line(line)

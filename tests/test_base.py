@@ -7,9 +7,9 @@ import sys
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from tensorflow.python.keras import optimizers as upstream
 
 import keras_optimizers
+from keras_optimizers.tensorflow_private import HOST_OPTIMIZERS as upstream
 from tests.training import CLASS_NAMES, K, configured, make_trainable
 
 ALL_CLASSES = ["Optimizer", "TFOptimizer"] + CLASS_NAMES

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from tensorflow.python.keras import optimizers as upstream
 
+from keras_optimizers.tensorflow_private import HOST_OPTIMIZERS as upstream
 from tests.recorded.ordering import order_reads_before_writes
 from tests.training import CLASS_NAMES, K, configured, fed_gradients, same_bits, scalars_of
 

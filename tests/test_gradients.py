@@ -5,9 +5,9 @@ import pytest
 import tensorflow.compat.v1 as tf
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tensorflow.python.keras import optimizers as upstream
 
 import keras_optimizers
+from keras_optimizers.tensorflow_private import HOST_OPTIMIZERS as upstream
 from tests.training import K, fed_gradients, same_bits
 
 SHAPES = [(3, 5), (17,), ()]

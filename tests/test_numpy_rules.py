@@ -23,8 +23,8 @@ from hypothesis import strategies as st
 
 import keras_optimizers
 from keras_optimizers import numpy_rules
-from tests.recorded import cases
-from tests.test_recorded_tf110 import recorded
+from keras_optimizers.conformance.recorder import cases
+from keras_optimizers.conformance.references import traces_of_other_processors
 from tests.training import CLASS_NAMES, K, fed_gradients
 
 # Those whose rule divides by a root.
@@ -97,16 +97,20 @@ def test_the_distance_counts_in_the_ulp_of_the_largest_value_so_far(one, other, 
 
 
 REPLAYED = sorted(
-    name for name, (_, arguments) in cases.TRAJECTORIES.items() if "max_norm" not in arguments
+    name
+    for name, case in cases.CASES.items()
+    if case.problem == "fed gradients" and not case.max_norm
 )
 
 
 @pytest.mark.parametrize("name", REPLAYED)
 def test_every_step_of_every_recorded_case_is_followed(name):
-    class_name, arguments = cases.TRAJECTORIES[name]
-    own, floatx, _ = cases.split(arguments)
-    values = cases.initial_values(name, floatx)
-    parameters, weights = trajectory(class_name, values, cases.gradients(name, floatx), **own)
+    case = cases.CASES[name]
+    class_name, own, floatx = case.class_name, case.arguments, case.floatx
+    values = cases.initial_values(case)
+    parameters, weights = trajectory(class_name, values, cases.fed_values(case), **own)
+    [recorded] = traces_of_other_processors("tf-1.10", name)  # the one of Intel
+    count = len(parameters)
     if class_name == "Nadam":
         del weights[NADAM_SCHEDULE]
     # Measured. One side is a recording, the other NumPy: only another C library's `pow` could
@@ -119,8 +123,13 @@ def test_every_step_of_every_recorded_case_is_followed(name):
         allowed = (4, 0)
     else:
         allowed = (0, 0)
-    assert ulps_apart(recorded(f"{name}/parameter"), parameters, values) <= allowed[0]
-    assert ulps_apart(recorded(f"{name}/weight"), weights) <= allowed[1]
+    assert (
+        ulps_apart(
+            [recorded.arrays[f"parameter {index}"] for index in range(count)], parameters, values
+        )
+        <= allowed[0]
+    )
+    assert ulps_apart([recorded.arrays[one] for one in recorded.weights], weights) <= allowed[1]
 
 
 rates = st.floats(1e-4, 1.0)

@@ -4,9 +4,9 @@ import json
 
 import pytest
 import tensorflow.compat.v1 as tf
-from tensorflow.python.keras import optimizers as upstream
 
 import keras_optimizers
+from keras_optimizers.tensorflow_private import HOST_OPTIMIZERS as upstream
 from tests.training import CLASS_NAMES, K, configured
 
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from tensorflow.python.keras import optimizers as upstream
 
 import keras_optimizers
 from keras_optimizers.lowering import dense, kernels, sparse
+from keras_optimizers.tensorflow_private import HOST_OPTIMIZERS as upstream
 from tests.recorded.ordering import order_reads_before_writes
 from tests.training import CLASS_NAMES, CONFIGURATIONS, K, configured, same_bits, scalars_of
 

@@ -35,7 +35,9 @@ def test_no_other_file_imports_private_modules():
     assert list(imported_by("from tensorflow.python import keras")) == ["tensorflow.python.keras"]
 
 
-def test_another_tensorflow_is_refused_with_what_to_install(monkeypatch):
-    monkeypatch.setattr(tf, "__version__", "1.14.0")
-    with pytest.raises(ImportError, match=r"needs TensorFlow 1\.15, here is 1\.14\.0.*pip install"):
-        tensorflow_private._running_version()
+@pytest.mark.parametrize("version", ["1.14.0", "2.3.1"])
+def test_another_tensorflow_is_refused_with_what_to_install(version, monkeypatch):
+    monkeypatch.setattr(tf, "__version__", version)
+    pattern = rf"needs TensorFlow 1\.15, or 2\.4 and later, here is {version}.*pip install"
+    with pytest.raises(ImportError, match=pattern):
+        tensorflow_private._running_release()

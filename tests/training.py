@@ -2,9 +2,9 @@
 
 import numpy as np
 import tensorflow.compat.v1 as tf
-from tensorflow.python.keras import optimizers as upstream
 
 import keras_optimizers
+from keras_optimizers.tensorflow_private import HOST_OPTIMIZERS as upstream
 from tests.recorded.ordering import order_reads_before_writes
 
 K = tf.keras.backend

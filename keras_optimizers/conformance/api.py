@@ -89,7 +89,7 @@ def record_all(
 
 
 def run(
-    factory: Factory,
+    factory: Union[Factory, Subject],
     reference: str = references.OURS,
     level: Any = None,
     checks_to_run: Optional[Sequence[str]] = None,

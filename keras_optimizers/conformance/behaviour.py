@@ -280,7 +280,7 @@ def defaults_of(signature: str) -> str:
 def _defaults(found: Dict[str, Any]) -> str:
     rows = []
     for class_name in cases.CLASS_NAMES:
-        groups = {}  # type: Dict[str, List[str]]
+        groups: Dict[str, List[str]] = {}
         for name, recording in found.items():
             signature = recording.facts["signatures"].get(class_name, "")
             text = defaults_of(signature)

@@ -1,6 +1,6 @@
 """Compare what an optimizer did with what it should have done, step by step."""
 
-from typing import Any, List, NamedTuple, Sequence, Tuple, Union
+from typing import Any, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
@@ -37,8 +37,8 @@ class Comparison:
 
     def __init__(self, case: str, level: Level, steps: int) -> None:
         self.case, self.level, self.steps = case, level, steps
-        self.first = None  # type: Optional[Difference]
-        self.layout = []  # type: List[str]
+        self.first: Optional[Difference] = None
+        self.layout: List[str] = []
         self.ulps = [0.0] * steps
         self.absolute = [0.0] * steps
 
@@ -103,10 +103,12 @@ def compare(trace: Trace, reference: Union[Trace, str], level: Any = None) -> Co
         from keras_optimizers.conformance.references import load_reference
 
         found = load_reference(reference)
-        name, reference = found.name, found.trace(trace.case)
+        name, expected = found.name, found.trace(trace.case)
+    else:
+        expected = reference
     wanted = Level.of(level, name)
-    pairs, layout = match_variables(trace, reference)
-    steps = min(len(next(iter(trace.arrays.values()))), len(next(iter(reference.arrays.values()))))
+    pairs, layout = match_variables(trace, expected)
+    steps = min(len(next(iter(one.arrays.values()))) for one in (trace, expected))
     result = Comparison(trace.case, wanted, steps)
     result.layout = layout
     for step in range(steps):
@@ -145,7 +147,7 @@ def match_variables(
 def _compare_step(
     result: Comparison, step: int, pairs: Sequence[Tuple[str, np.ndarray, np.ndarray]]
 ) -> None:
-    found = []  # type: List[Difference]
+    found: List[Difference] = []
     for name, of_got, of_expected in pairs:
         got, expected = np.asarray(of_got[step]), np.asarray(of_expected[step])
         if got.dtype != expected.dtype:

@@ -2,7 +2,7 @@
 
 import html
 import math
-from typing import Sequence
+from typing import Any, Dict, List, Sequence
 
 from keras_optimizers.conformance import references, results
 from keras_optimizers.conformance.results import STATUSES, CheckResult
@@ -78,7 +78,7 @@ def _key() -> str:
 
 def _matrix(found: Sequence[CheckResult]) -> str:
     checks = list(dict.fromkeys(result.check for result in found))
-    cells = {}  # type: Dict[Any, List[CheckResult]]
+    cells: Dict[Any, List[CheckResult]] = {}
     for result in found:
         cells.setdefault((result.optimizer, result.reference), []).append(result)
     head = "".join(f'<th scope="col">{_escape(c.replace("_", " "))}</th>' for c in checks)

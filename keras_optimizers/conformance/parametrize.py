@@ -1,6 +1,6 @@
 """Checks as pytest parameters, one test an optimizer and check."""
 
-from typing import Any, Optional, Sequence
+from typing import Any, List, Optional, Sequence
 
 from keras_optimizers.conformance import api, results
 from keras_optimizers.conformance.subject import Factory, Subject
@@ -14,9 +14,9 @@ class Session:
 
     reference = DEFAULT_REFERENCE
     recording = False
-    results = []  # type: List[results.CheckResult]
-    used = set()  # type: Any
-    recorded = set()  # type: Any
+    results: List[Any] = []
+    used: Any = set()
+    recorded: Any = set()
 
 
 class Check:

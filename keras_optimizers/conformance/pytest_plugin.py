@@ -6,7 +6,7 @@ It imports nothing of the kit until a test uses it.
 import json
 import os
 import sys
-from typing import Any, List
+from typing import Any, Dict, List
 
 
 def pytest_addoption(parser: Any) -> None:
@@ -83,8 +83,8 @@ def pytest_runtest_makereport(item: Any, call: Any) -> None:
         item.user_properties.append(("conformance", json.dumps(found)))
 
 
-_RESULTS = []  # type: List[Any]
-_USED = set()  # type: Any
+_RESULTS: List[Any] = []
+_USED: Any = set()
 
 
 def _results() -> Any:
@@ -98,7 +98,7 @@ def pytest_deselected(items: Any) -> None:
     _STATE["complete"] = False
 
 
-_STATE = {"complete": True}  # type: Dict[str, bool]
+_STATE: Dict[str, bool] = {"complete": True}
 
 
 def _unused_recordings() -> List[str]:
@@ -132,7 +132,7 @@ def pytest_sessionfinish(session: Any, exitstatus: int) -> None:
             session.exitstatus = 1
 
 
-_MESSAGES = []  # type: List[str]
+_MESSAGES: List[str] = []
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: Any) -> None:

@@ -3,7 +3,7 @@
 import difflib
 import os
 import re
-from typing import Any, List, Optional
+from typing import Any, Dict, List, Optional
 
 import numpy as np
 
@@ -19,7 +19,7 @@ NUMPY = "numpy"
 
 __all__ = ["Recording", "RecordingError", "load_reference", "names"]
 
-_loaded = {}  # type: Dict[str, Any]
+_loaded: Dict[str, Any] = {}
 
 
 def names() -> List[str]:

@@ -1,13 +1,13 @@
 """What came out of a check on a case, and all results of a run together."""
 
-from typing import Any, List, NamedTuple, Optional, Sequence
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
 from keras_optimizers.conformance.comparison import Comparison
 
 # From good to bad; what each means is what the report prints as its key.
 STATUSES = {
     "equal": "conforms at the level that is asked for",
-    "explained": "differs as far as this processor's float32 square roots explain",
+    "explained": "differs as far as square roots explain, which are not the recording's here",
     "documented": "differs from the reference exactly as TensorFlow 1.15's old classes do",
     "skipped": "the reference cannot say",
     "expected": "fails, and that was expected",
@@ -76,7 +76,7 @@ def table(results: Sequence[CheckResult]) -> str:
     """Optimizers and references by checks: in each cell how many cases are what."""
     checks = _unique([result.check for result in results])
     rows = _unique([(result.optimizer, result.reference) for result in results])
-    cells = {}  # type: Dict[Any, List[CheckResult]]
+    cells: Dict[Any, List[CheckResult]] = {}
     for result in results:
         cells.setdefault((result.optimizer, result.reference, result.check), []).append(result)
     header = ["optimizer", "reference"] + [check.replace("_", " ") for check in checks]

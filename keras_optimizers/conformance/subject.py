@@ -42,10 +42,10 @@ class Subject:
             )
         self.host_name = host
         self.given = ""
-        self._host = None  # type: Optional[Host]
+        self._host: Optional[Host] = None
         self._square_roots = ""
         self._checked = False
-        self._traces = {}  # type: Dict[str, Any]
+        self._traces: Dict[str, Any] = {}
 
     @property
     def host(self) -> Host:

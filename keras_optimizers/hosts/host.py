@@ -58,7 +58,7 @@ class Host:
 
     def custom_objects(self) -> Dict[str, Any]:
         """What the host's users have registered, by name."""
-        return self.keras.utils.get_custom_objects()
+        return dict(self.keras.utils.get_custom_objects())
 
     def deserialize_keras_object(self, config: Dict[str, Any], **options: Any) -> Any:
         """The host's function of that name: what it builds finds custom objects in this host."""

@@ -1,14 +1,15 @@
-"""`tf.keras` of TensorFlow 1.15."""
+"""`tf.keras` of TensorFlow 1.15, and the Keras 2 that belongs to TensorFlow 2."""
 
-from typing import Any, List, Sequence
-
-import tensorflow.compat.v1 as tf
+from typing import Any, Dict, List, Sequence
 
 from keras_optimizers.hosts.host import Host, Replaceable, is_of_standalone_keras
 from keras_optimizers.tensorflow_private import (
+    KERAS,
     KERAS_BACKEND,
     STATE_OPS,
     HostOptimizer,
+    deserialize_keras_object,
+    scoped_custom_objects,
     session_with_initialization,
     session_without_initialization,
 )
@@ -21,7 +22,15 @@ class TFKeras(Host):
     name = module_name = "tf.keras"
 
     def __init__(self) -> None:
-        super().__init__(tf.keras, HostOptimizer)
+        super().__init__(KERAS, HostOptimizer)
+
+    def custom_objects(self) -> Dict[str, Any]:
+        """What users have registered, with what `custom_object_scope` holds for this thread."""
+        return dict(super().custom_objects(), **scoped_custom_objects())
+
+    def deserialize_keras_object(self, config: Dict[str, Any], **options: Any) -> Any:
+        """The function for configs in the form that old files have."""
+        return deserialize_keras_object(config, **options)
 
     def owns(self, parameter: Variable) -> bool:
         """Whether the parameter is not one of the package `keras`."""

@@ -16,7 +16,7 @@ from tests.training import CLASS_NAMES, configured, make_trainable, same_bits  #
 
 K = tf.keras.backend
 
-RECORDED = np.load(os.path.join(os.path.dirname(files.TF110), "tf110.npz"))
+RECORDED = np.load(os.path.join(os.path.dirname(files.TF110), "models.npz"))
 
 
 def go_on(model):

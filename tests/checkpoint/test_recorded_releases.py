@@ -26,15 +26,10 @@ V2 = [era for era in RECORDED if problem.ERAS[era].generation == "optimizer-v2"]
 TOLD_BY_THE_FILE = {"keras-2.4.3": "2.4.0", "tf-1.8": "2.1.5-tf"}
 # Archives into which legacy classes put none of their variables.
 STATELESS = [era for era in V2 if problem.ERAS[era].ending == ".keras"]
-NEW = [era for era in RECORDED if problem.ERAS[era].generation in ("tf-2.11", "keras-3")]
 
 # Files that are not read right yet: (eras, cases, tests, reason). Eras are parts of their names,
 # cases their beginnings; the items are those of the list of foreign files and their causes.
-KNOWN = [
-    (["tf-2.13-a", "tf-2.14-a"], [""], "slots", "item 5: names of the layers' folders"),
-    (["tf-2.13-a"], ["adam_loss_scale"], "all", "item 13: what LossScaleOptimizer wraps"),
-    (NEW, ["adagrad_untrained"], "slots", "item 8: a file of the new classes without slots"),
-]
+KNOWN = []
 
 
 def known(era, case, test):

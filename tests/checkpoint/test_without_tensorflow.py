@@ -30,11 +30,11 @@ def test_the_optimizers_say_what_they_need(name):
 
 def test_another_tensorflow_is_named():
     code = (
-        "import sys, types; tf = types.ModuleType('tensorflow'); tf.__version__ = '2.15.1'\n"
+        "import sys, types; tf = types.ModuleType('tensorflow'); tf.__version__ = '2.3.1'\n"
         "sys.modules['tensorflow'] = tf\nimport keras_optimizers\nkeras_optimizers.SGD"
     )
     status, _, errors = python(code)
-    assert status == 1 and "here is 2.15.1" in errors
+    assert status == 1 and "here is 2.3.1" in errors
 
 
 @pytest.mark.parametrize("command", ["inspect", "verify", "migrate"])
@@ -105,3 +105,10 @@ def test_the_module_has_its_names_and_no_others():
     assert keras_optimizers.sgd is keras_optimizers.SGD
     with pytest.raises(AttributeError, match="no attribute 'Nonsense'"):
         keras_optimizers.Nonsense  # noqa: B018
+
+
+@pytest.mark.parametrize("name", ["checkpoint", "conformance", "numpy_rules"])
+def test_the_parts_are_attributes_after_the_import_of_the_package(name):
+    code = "import keras_optimizers\nprint(keras_optimizers.%s.__name__)" % name
+    status, output, errors = python(BLOCKED + code)
+    assert (status, output) == (0, "keras_optimizers.%s\n" % name), errors

@@ -55,6 +55,9 @@ def migrate_options(era, case, target):
     class_name, arguments, _ = problem.ALL_CASES[case]
     _, _, generation, _, saves = problem.ERAS[era][:5]
     options = []
+    if generation == "keras-3" and TARGETS[target][1] == "keras-3":
+        # Without it a file of Keras 3 stays one of its own release.
+        options += ["--keras-version", environments.version_of(TARGETS[target][0], "keras")]
     if generation in DROPS_ITERATIONS and saves == "model" and class_name in UNCOUNTED:
         done = 0 if "untrained" in arguments else problem.SAVE_AFTER
         options += ["--iterations", str(done)]

@@ -77,6 +77,8 @@ def layout_of(config: Dict[str, Any], keras_version: str, names: Sequence[str]) 
         return layouts.OPTIMIZER_V2
     if "learning_rate" in config:
         return layouts.KERAS_2_3
+    # TensorFlow 2 still has the old classes; there the version of Keras does not end with "-tf".
+    is_tf_keras = is_tf_keras or _numbers(keras_version) >= (2, 4)
     return layouts.TF_KERAS_1_10 if is_tf_keras else layouts.KERAS_2_2
 
 

@@ -140,6 +140,8 @@ def _parse_variant(
             raise CheckpointError(
                 f"Cannot read {path!r}: {weight.name!r} of integers is no slot of {class_name}."
             )
+    is_untrained = bool(role_names) and not arrays  # later Kerases make slots in the first step
+    role_names = [] if is_untrained else role_names
     by_role = split_by_role(layout, class_name, role_names, arrays)
     shapes = _common_shapes(by_role, weights, path)
     for group in range(ahead):
@@ -169,6 +171,21 @@ def _parse_variant(
     if iterations is not None:
         iterations = _checked_count(iterations, path)
     return Content(iterations, values, parameters, slots)
+
+
+def initial_slots(
+    layout: Layout, class_name: str, config: Dict[str, Any], parameters: Sequence[Parameter]
+) -> Dict[str, Dict[str, Array]]:
+    """Slots before the first step that are not zero: Adagrad's, in eras with an argument for it.
+
+    Arguments:
+        config: the era's own.
+    """
+    if class_name != "Adagrad" or not layout.accumulator_argument:
+        return {}
+    value = float(config.get("initial_accumulator_value", 0.1))
+    filled = {one.name: Array.filled(one.shape, one.dtype, value) for one in parameters}
+    return {"sum_of_squares": filled}
 
 
 def _looks_counted(weight: Weight) -> bool:

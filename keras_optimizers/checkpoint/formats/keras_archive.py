@@ -93,7 +93,7 @@ class Archive:
 
 
 def _rename_layers(group: Any, depth: int = 0) -> None:
-    """Give the layers the names of later Kerases: 2.13 counts equal ones from 1, not from 0."""
+    """Give the layers the names of later Kerases: 2.13 counts by two (dense, dense_2, dense_4)."""
     if depth > DEEPEST:
         raise ValueError("the model is nested too deeply")
     if _FOLDER_2_13 in group:
@@ -102,10 +102,12 @@ def _rename_layers(group: Any, depth: int = 0) -> None:
     if layers is None:
         return
     names = list(layers)
+    ranks: Dict[str, int] = {}
     for name in sorted(names, key=_number):
-        base, number = name.rpartition("_")[0], _number(name)
-        if number >= 2 and base in names and f"{base}_1" not in names:
-            layers.move(name, f"{base}_{number - 1}")
+        base = name.rpartition("_")[0]
+        if _number(name) and base in names and f"{base}_1" not in names:
+            ranks[base] = ranks.get(base, 0) + 1
+            layers.move(name, f"{base}_{ranks[base]}")
     for name in layers:
         _rename_layers(layers[name], depth + 1)
 
@@ -253,7 +255,8 @@ def _state(
         options,
         content.iterations,
         content.parameters,
-        content.slots,
+        content.slots
+        or weight_lists.initial_slots(layout, class_name, serialized["config"], content.parameters),
         scalars,
         provenance,
         notes,

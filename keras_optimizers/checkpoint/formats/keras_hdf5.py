@@ -21,7 +21,7 @@ from keras_optimizers.checkpoint.eras.weight_lists import Content, Weight
 from keras_optimizers.checkpoint.errors import CheckpointError
 from keras_optimizers.checkpoint.formats.format import Reader, ReadRequest
 from keras_optimizers.checkpoint.matching import Candidate, sorted_by_name
-from keras_optimizers.checkpoint.state import Array, OptimizerState, Parameter, Provenance
+from keras_optimizers.checkpoint.state import Array, OptimizerState, Provenance
 from keras_optimizers.checkpoint.storage import hdf5
 
 # Where a layout drops `iterations`, the writer puts the finished steps into lr and decay, which
@@ -204,7 +204,7 @@ def _read(model: WholeModel, known_class: Optional[str]) -> OptimizerState:
     if not weights:
         notes.append("The file has no optimizer weights: it was saved before the first step.")
         parameters = [one.as_parameter() for one in candidates or [] if one.trainable is not False]
-        slots = _initial_slots(layout, class_name, config, parameters)
+        slots = weight_lists.initial_slots(layout, class_name, config, parameters)
         state = OptimizerState(class_name, options, None, parameters, slots, {}, provenance, notes)
         state.doubts.update(doubts)
         state.left_out.update(left_out)
@@ -225,7 +225,7 @@ def _read(model: WholeModel, known_class: Optional[str]) -> OptimizerState:
         options,
         iterations,
         content.parameters,
-        content.slots,
+        content.slots or weight_lists.initial_slots(layout, class_name, config, content.parameters),
         scalars,
         provenance,
         notes,
@@ -237,17 +237,6 @@ def _read(model: WholeModel, known_class: Optional[str]) -> OptimizerState:
     state.variables = {one.name: one.array for one in candidates or []}
     state.opened_file = model
     return state
-
-
-def _initial_slots(
-    layout: Layout, class_name: str, config: Dict[str, Any], parameters: List[Parameter]
-) -> Dict[str, Dict[str, Array]]:
-    """Slots before the first step that are not zero: Adagrad's, in eras with an argument for it."""
-    if class_name != "Adagrad" or not layout.accumulator_argument:
-        return {}
-    value = float(config.get("initial_accumulator_value", 0.1))
-    filled = {one.name: Array.filled(one.shape, one.dtype, value) for one in parameters}
-    return {"sum_of_squares": filled}
 
 
 def _parse_weights(

@@ -15,7 +15,7 @@ if not __package__:  # run as a folder, where nothing of keras_optimizers need b
     ):
         # Packages without their own code: only the recorder's modules are imported from them.
         _package = types.ModuleType(_name)
-        _package.__path__ = [_path]  # type: ignore[attr-defined]
+        _package.__path__ = [_path]
         sys.modules[_name] = _package
     sys.path.pop(0)
 
@@ -29,8 +29,8 @@ from keras_optimizers.conformance.recorder import (  # noqa: E402
 SHIPPED = os.path.join(CONFORMANCE, "recordings")
 
 
-def main():
-    # type: () -> int
+def main() -> int:
+    """Record or compare; the exit status."""
     parser = argparse.ArgumentParser(prog="recorder", description=__doc__)
     parser.add_argument("reference", choices=list(hosts.REFERENCES), metavar="REFERENCE")
     parser.add_argument("--output", default=SHIPPED, help="the folder of recordings")
@@ -39,8 +39,7 @@ def main():
     options = parser.parse_args()
     reference = hosts.REFERENCES[options.reference]
 
-    def progress(name):
-        # type: (str) -> None
+    def progress(name: str) -> None:
         if sys.stderr.isatty():
             print("\r\033[K%s: %s" % (reference.name, name), end="", file=sys.stderr, flush=True)
 

@@ -1,6 +1,10 @@
 """Calls that must fail, and the public names whose signatures are recorded."""
 
+from typing import Any, Callable, Dict
+
 import numpy as np
+
+Calls = Dict[str, Callable[[], Any]]
 
 PUBLIC_NAMES = [
     "Optimizer",
@@ -33,7 +37,7 @@ PUBLIC_METHODS = [
 ]
 
 
-def bad_inputs(optimizers, keras, tf, K=None):
+def bad_inputs(optimizers: Any, keras: Any, tf: Any, K: Any = None) -> Calls:
     """Calls that fail, by name.
 
     Arguments:
@@ -43,21 +47,21 @@ def bad_inputs(optimizers, keras, tf, K=None):
     """
     K = K or keras.backend
 
-    def trained(optimizer):
+    def trained(optimizer: Any) -> Any:
         variable = K.variable(np.ones((2, 3)), name="kernel")
         optimizer.get_updates(K.sum(variable), [variable])
         return optimizer
 
-    def without_gradient():
+    def without_gradient() -> None:
         used = K.variable(1.0)
         unused = K.variable(1.0)
         optimizers.SGD().get_updates(used * 2.0, [used, unused])
 
-    def tensor_as_parameter():
+    def tensor_as_parameter() -> None:
         tensor = tf.ones([2])
         optimizers.SGD().get_updates(K.sum(tensor * 2.0), [tensor])
 
-    def variable_as_parameters():
+    def variable_as_parameters() -> None:
         variable = K.variable(1.0)
         optimizers.SGD().get_updates(variable * 2.0, variable)
 
@@ -112,19 +116,19 @@ def bad_inputs(optimizers, keras, tf, K=None):
     }
 
 
-def bad_inputs_of_a_class(factory, tf, K):
+def bad_inputs_of_a_class(factory: Any, tf: Any, K: Any) -> Calls:
     """Calls that fail for an optimizer of any class, by name; `factory` makes one."""
 
-    def trained(optimizer):
+    def trained(optimizer: Any) -> Any:
         kernel = K.variable(np.ones((2, 3)), name="kernel")
         optimizer.get_updates(K.sum(kernel), [kernel])
         return optimizer
 
-    def without_gradient():
+    def without_gradient() -> None:
         used, unused = K.variable(1.0), K.variable(1.0)
         factory().get_updates(used * 2.0, [used, unused])
 
-    def tensor_as_parameter():
+    def tensor_as_parameter() -> None:
         tensor = tf.ones([2])
         factory().get_updates(K.sum(tensor * 2.0), [tensor])
 

@@ -162,21 +162,21 @@ CASES = {
     )
     for name, (class_name, arguments) in group.items()
 }
+_CUSTOM: Dict[str, Tuple[str, Dict[str, Any]]] = {
+    "custom": ("fed gradients", {}),
+    "custom_decay": ("fed gradients", {"decay": 0.1}),
+    "custom_clipnorm": ("fed gradients", {"clipnorm": 0.5}),
+    "custom_clipvalue": ("fed gradients", {"clipvalue": 0.25}),
+    "custom_max_norm": ("fed gradients", {"max_norm": 0.5}),
+    "custom_net": ("dense net", {}),
+    "custom_lookups": ("lookups", {}),
+    "custom_extreme": ("extreme values", {}),
+    "custom_resume": ("resume", {}),
+}
 # For a class that no upstream version has: arguments that nearly every optimizer knows. What it
 # does not know, it refuses, and the refusal is what is recorded.
 CUSTOM_CASES = {
-    name: _case(name, "", arguments, problem)
-    for name, (problem, arguments) in {
-        "custom": ("fed gradients", {}),
-        "custom_decay": ("fed gradients", {"decay": 0.1}),
-        "custom_clipnorm": ("fed gradients", {"clipnorm": 0.5}),
-        "custom_clipvalue": ("fed gradients", {"clipvalue": 0.25}),
-        "custom_max_norm": ("fed gradients", {"max_norm": 0.5}),
-        "custom_net": ("dense net", {}),
-        "custom_lookups": ("lookups", {}),
-        "custom_extreme": ("extreme values", {}),
-        "custom_resume": ("resume", {}),
-    }.items()
+    name: _case(name, "", arguments, problem) for name, (problem, arguments) in _CUSTOM.items()
 }
 CLASS_NAMES = ("SGD", "RMSprop", "Adagrad", "Adadelta", "Adam", "Adamax", "Nadam")
 

@@ -41,7 +41,7 @@ def compare_recordings(
     made: Recording, recorded: Recording, only: Optional[Sequence[str]] = None
 ) -> List[str]:
     """One line for each thing that differs, and a last line that counts."""
-    lines = []  # type: List[str]
+    lines: List[str] = []
     names = list(only or sorted(set(made.case_names()) | set(recorded.case_names())))
     arrays = 0
     for name in names:

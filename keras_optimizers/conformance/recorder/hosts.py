@@ -76,7 +76,7 @@ _ALL = [
         True,
     ),
 ]
-REFERENCES = {reference.name: reference for reference in _ALL}  # type: Dict[str, Reference]
+REFERENCES: Dict[str, Reference] = {reference.name: reference for reference in _ALL}
 
 
 class Host:

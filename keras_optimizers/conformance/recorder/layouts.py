@@ -27,7 +27,7 @@ def name_weights(
         parameters: the number of trained parameters.
         grouped: slots stand role by role; otherwise parameter by parameter.
     """
-    names = []  # type: List[str]
+    names: List[str] = []
     rest = [np.asarray(weight) for weight in weights]
     if rest and rest[0].shape == () and float(rest[0]) == steps:
         names.append("iterations")

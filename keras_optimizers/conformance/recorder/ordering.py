@@ -6,7 +6,7 @@ value before it writes it. A control edge from the read to the write gives that 
 nothing else.
 """
 
-from typing import Any, List, NamedTuple, Sequence, Set
+from typing import Any, Dict, List, NamedTuple, Sequence, Set
 
 Race = NamedTuple("Race", [("variable", Any), ("read", Any), ("write", Any)])
 
@@ -22,7 +22,7 @@ def find_races(updates: Sequence[Any], variables: Sequence[Any]) -> List[Race]:
         variables: resource or ref variables.
     """
     step = _needed_by([getattr(update, "op", update) for update in updates])
-    needed = {}  # type: Dict[Any, Set[Any]]
+    needed: Dict[Any, Set[Any]] = {}
 
     def waits_for(one: Any, other: Any) -> bool:
         if one not in needed:
@@ -65,7 +65,7 @@ def put_in_order(updates: Sequence[Any], variables: Sequence[Any]) -> int:
 
 def _users_of_the_same_memory(op: Any, step: Set[Any]) -> List[Any]:
     """The ops that read what `op` gives, also through ops that copy nothing."""
-    found = []  # type: List[Any]
+    found: List[Any] = []
     for output in op.outputs:
         for user in output.consumers():
             if user in step:

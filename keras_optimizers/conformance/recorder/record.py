@@ -106,7 +106,7 @@ def record_class_errors(host: Any, factory: Any) -> Dict[str, Optional[List[str]
 
 def record_errors(host: Any, calls: Dict[str, Callable[[], Any]]) -> Dict[str, Optional[List[str]]]:
     """For every bad input the type and the words of the error; None where there was none."""
-    errors = {}  # type: Dict[str, Optional[List[str]]]
+    errors: Dict[str, Optional[List[str]]] = {}
     for name, call in calls.items():
         with training.fresh(host, "float32"):
             try:
@@ -120,7 +120,7 @@ def record_errors(host: Any, calls: Dict[str, Callable[[], Any]]) -> Dict[str, O
 
 def record_signatures(optimizers: Any) -> Dict[str, str]:
     """`inspect.signature` of all public names and methods."""
-    signatures = {}  # type: Dict[str, str]
+    signatures: Dict[str, str] = {}
     for name in bad_inputs.PUBLIC_NAMES:
         public = getattr(optimizers, name, None)
         if public is None:

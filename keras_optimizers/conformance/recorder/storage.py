@@ -41,7 +41,7 @@ class ArrayPool:
     """Arrays by the hash of dtype, shape and bytes."""
 
     def __init__(self) -> None:
-        self._arrays = {}  # type: Dict[str, np.ndarray]
+        self._arrays: Dict[str, np.ndarray] = {}
 
     def add(self, array: np.ndarray) -> str:
         """Keep `array`; its key."""
@@ -70,7 +70,7 @@ class ArrayPool:
     def save(self, path: str) -> None:
         """Write all arrays: one flat array a dtype, and an index."""
         index, flat = {}, {}  # type: Dict[str, Any], Dict[str, List[np.ndarray]]
-        sizes = {}  # type: Dict[str, int]
+        sizes: Dict[str, int] = {}
         for key in sorted(self._arrays):
             array = self._arrays[key]
             dtype = array.dtype.name
@@ -96,7 +96,7 @@ class ArrayPool:
         try:
             with open(path, "rb") as opened, np.load(io.BytesIO(opened.read())) as found:
                 index = json.loads(found["index"].tobytes().decode())
-                flat = {}  # type: Dict[str, np.ndarray]
+                flat: Dict[str, np.ndarray] = {}
                 for key, (dtype, start, shape) in index.items():
                     if dtype not in flat:
                         flat[dtype] = _from_planes(found[dtype], dtype)

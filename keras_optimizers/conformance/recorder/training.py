@@ -34,7 +34,7 @@ class Training:
 
     def __init__(self, host: Any, factory: Factory, case: cases.Case, threads: Any = None) -> None:
         self.host, self.case, self._threads = host, case, threads or THREADS
-        self._session = None  # type: Any
+        self._session: Any = None
         K = host.backend
         constraint = host.constraints.MaxNorm(case.max_norm) if case.max_norm else None
         self.parameters = [
@@ -112,10 +112,10 @@ def run_case(
         class_name: tells the roles of the weights; the default is the case's.
         grouped: see `layouts.name_weights`.
     """
-    rows = []  # type: List[List[np.ndarray]]
-    names = []  # type: List[str]
-    carried = None  # type: Any
-    config = None  # type: Optional[Dict[str, Any]]
+    rows: List[List[np.ndarray]] = []
+    names: List[str] = []
+    carried: Any = None
+    config: Optional[Dict[str, Any]] = None
     for stretch in _stretches(case):
         with fresh(host, case.floatx):
             training = Training(host, factory, case)
@@ -200,7 +200,7 @@ def _is_variable(value: Any) -> bool:
 
 
 def _unique(values: Sequence[Any]) -> List[Any]:
-    found = []  # type: List[Any]
+    found: List[Any] = []
     for value in values:
         if not any(value is other for other in found):
             found.append(value)

@@ -1,0 +1,137 @@
+"""What TensorFlow 1 had and TensorFlow 2 has not, and what to use in its place."""
+
+import linecache
+import operator
+from types import TracebackType
+from typing import Any, Optional, Tuple
+
+# By the beginning of the name; the longest that fits counts.
+REPLACEMENTS = {
+    "tf.contrib.layers.xavier_initializer": "tf.glorot_uniform_initializer()",
+    "tf.contrib.layers.xavier_initializer_conv2d": "tf.glorot_uniform_initializer()",
+    "tf.contrib.layers.variance_scaling_initializer": "tf.variance_scaling_initializer(2.0)",
+    "tf.contrib.layers.l1_regularizer": "tf.keras.regularizers.l1(scale)",
+    "tf.contrib.layers.l2_regularizer": "tf.keras.regularizers.l2(0.5 * scale)",
+    "tf.contrib.layers.fully_connected": "tf.layers.dense(x, units, tf.nn.relu)",
+    "tf.contrib.layers.conv2d": "tf.layers.conv2d",
+    "tf.contrib.layers.max_pool2d": "tf.layers.max_pooling2d",
+    "tf.contrib.layers.dropout": "tf.layers.dropout",
+    "tf.contrib.layers.flatten": "tf.layers.flatten",
+    "tf.contrib.layers.batch_norm": "tf.layers.batch_normalization",
+    "tf.contrib.layers.embed_sequence": "tf.nn.embedding_lookup",
+    "tf.contrib.slim": "the package tf_slim (`pip install tf_slim`, `import tf_slim as slim`)",
+    "tf.contrib.framework": "the package tf_slim (`pip install tf_slim`)",
+    "tf.contrib.rnn.static_rnn": "tf.nn.static_rnn",
+    "tf.contrib.rnn": "tf.nn.rnn_cell",
+    "tf.contrib.cudnn_rnn": "tf.keras.layers.CuDNNLSTM or tf.keras.layers.CuDNNGRU",
+    "tf.contrib.seq2seq": "the package tensorflow_addons, or TensorFlow 1.15",
+    "tf.contrib.crf": "the package tensorflow_addons, or TensorFlow 1.15",
+    "tf.contrib.data": "tf.data",
+    "tf.contrib.distribute": "tf.distribute",
+    "tf.contrib.eager": "graph mode: the optimizers build graphs",
+    "tf.contrib.estimator": "tf.estimator, of TensorFlow 2.15 and earlier",
+    "tf.contrib.keras": "tf.keras",
+    "tf.contrib.learn": "tf.estimator, of TensorFlow 2.15 and earlier",
+    "tf.contrib.lookup": "tf.lookup",
+    "tf.contrib.losses": "tf.losses",
+    "tf.contrib.metrics": "tf.metrics",
+    "tf.contrib.opt.AdamWOptimizer": "keras_optimizers.Adam, and decay the weights in the loss",
+    "tf.contrib.summary": "tf.summary",
+    "tf.contrib.tensorboard": "tensorboard.plugins.projector (`pip install tensorboard`)",
+    "tf.contrib.training.HParams": "a types.SimpleNamespace",
+    "tf.contrib": "TensorFlow 1.15, on Python 3.7, which still has it",
+    "tf.examples.tutorials.mnist": "tf.keras.datasets.mnist.load_data()",
+    "tf.examples": "TensorFlow 1.15, on Python 3.7, which still has it",
+    "tf.estimator": "TensorFlow 2.15 (`pip install 'tensorflow==2.15.*'`), the last that has it",
+    "tf.keras.estimator": "TensorFlow 2.15 (`pip install 'tensorflow==2.15.*'`), the last with it",
+    "tf.keras.wrappers": "the package scikeras",
+    "tf.keras.utils.multi_gpu_model": "tf.distribute.MirroredStrategy, or TensorFlow 1.15",
+}
+
+# Names of `tf.contrib` that were others of TensorFlow 1 by a second name, and what those are.
+ALIASES = {
+    "tf.contrib.rnn.static_rnn": "nn.static_rnn",
+    "tf.contrib.rnn.static_state_saving_rnn": "nn.static_state_saving_rnn",
+    "tf.contrib.rnn.static_bidirectional_rnn": "nn.static_bidirectional_rnn",
+    "tf.contrib.rnn.BasicLSTMCell": "nn.rnn_cell.BasicLSTMCell",
+    "tf.contrib.rnn.BasicRNNCell": "nn.rnn_cell.BasicRNNCell",
+    "tf.contrib.rnn.DeviceWrapper": "nn.rnn_cell.DeviceWrapper",
+    "tf.contrib.rnn.DropoutWrapper": "nn.rnn_cell.DropoutWrapper",
+    "tf.contrib.rnn.GRUCell": "nn.rnn_cell.GRUCell",
+    "tf.contrib.rnn.LSTMCell": "nn.rnn_cell.LSTMCell",
+    "tf.contrib.rnn.LSTMStateTuple": "nn.rnn_cell.LSTMStateTuple",
+    "tf.contrib.rnn.MultiRNNCell": "nn.rnn_cell.MultiRNNCell",
+    "tf.contrib.rnn.RNNCell": "nn.rnn_cell.RNNCell",
+    "tf.contrib.rnn.ResidualWrapper": "nn.rnn_cell.ResidualWrapper",
+}
+
+
+class RemovedError(Exception):
+    """A script asks for what TensorFlow 2 does not have.
+
+    Arguments:
+        name: such as `tf.contrib.layers.flatten`.
+        version: of the TensorFlow that is installed.
+    """
+
+    def __init__(self, name: str, version: str) -> None:
+        super().__init__(f"TensorFlow {version} has no {name}. {remedy(name)}")
+
+
+# Python's own errors, too: scripts that fall back to something else catch those.
+class RemovedNameError(RemovedError, AttributeError):
+    """As `RemovedError`, of a name that is looked up."""
+
+
+class RemovedModuleError(RemovedError, ImportError):
+    """As `RemovedError`, of a module that is imported."""
+
+
+def remedy(name: str) -> str:
+    """What to use in place of `name`, as a sentence."""
+    fitting = [known for known in REPLACEMENTS if (name + ".").startswith(known + ".")]
+    if not fitting:
+        return "If TensorFlow 1 has it, the script needs TensorFlow 1.15, on Python 3.7."
+    return f"Use {REPLACEMENTS[max(fitting, key=len)]}."
+
+
+class Removed:
+    """Stands for a module that is gone, such as `tf.contrib`: whoever calls into it is told."""
+
+    def __init__(self, name: str, version: str, tensorflow_1: Any) -> None:
+        self._name, self._version, self._tensorflow_1 = name, version, tensorflow_1
+
+    def __getattr__(self, name: str) -> Any:
+        full_name = f"{self._name}.{name}"
+        if name.startswith("__"):
+            raise RemovedNameError(full_name, self._version)
+        if full_name in ALIASES:
+            return operator.attrgetter(ALIASES[full_name])(self._tensorflow_1)
+        return Removed(full_name, self._version, self._tensorflow_1)
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> None:
+        raise RemovedNameError(self._name, self._version)
+
+    def __mro_entries__(self, bases: Tuple[Any, ...]) -> None:
+        # `class Cell(tf.contrib.rnn.RNNCell):`
+        raise RemovedNameError(self._name, self._version)
+
+    def __repr__(self) -> str:
+        return f"<{self._name}, which TensorFlow {self._version} does not have>"
+
+
+def place(traceback: Optional[TracebackType], own: Tuple[str, ...]) -> str:
+    """The innermost line of a script's code, such as "train.py, line 3: `x = tf.contrib...`".
+
+    Arguments:
+        traceback: of the error.
+        own: beginnings of file names that are not the script's: this package and the library.
+    """
+    found = ""
+    while traceback is not None:
+        file, number = traceback.tb_frame.f_code.co_filename, traceback.tb_lineno
+        if not file.startswith(own) and not file.startswith("<"):
+            line = linecache.getline(file, number).strip()
+            found = f"{file}, line {number}: `{line}`"
+        traceback = traceback.tb_next
+    return found

@@ -1,0 +1,55 @@
+"""Which tests are of TensorFlow 1.15 itself, and so are left out on TensorFlow 2, each with why."""
+
+import pytest
+
+_PRIVATE = "uses private modules of TensorFlow 1.15"
+_GPU_BUILD = "asks TensorFlow 1.15's build for GPUs"
+_STANDALONE = "standalone Keras 2.2 and 2.3 need TensorFlow 1.15"
+_HOROVOD = "Horovod is compiled for TensorFlow 1.15"
+_SPEED = "bounds on size and speed were measured on TensorFlow 1.15"
+_PROCESSES = "starts processes of its own with TensorFlow 1.15"
+
+# By the beginning of a test's id.
+LEFT_OUT = {
+    "tests/test_hosts.py::test_clone_and_estimator": _PRIVATE,
+    "tests/test_hosts.py::test_another_host_is_refused[host2]": "compat.v2.keras is the host there",
+    "tests/test_hosts.py::test_other_names_of_the_host_stay": "compat.v2.keras is the host there",
+    "tests/hosts/test_gpu_kernels.py": _GPU_BUILD,
+    "tests/hosts/test_placement.py": _PRIVATE,
+    "tests/hosts/test_standalone_keras.py": _STANDALONE,
+    "tests/strangers": _STANDALONE,
+    "tests/conformance": "the recordings' own tests; they need no TensorFlow 2",
+    "tests/test_horovod.py": _HOROVOD,
+    "tests/test_graph_size.py": _SPEED,
+    "tests/test_bench.py": _SPEED,
+    "tests/test_parameter_servers.py": _PROCESSES,
+    "tests/test_docs.py": _PROCESSES,
+    "tests/test_find_python.py": "needs no TensorFlow",
+}
+PREFIX = "not on TensorFlow 2: "
+
+
+def leave_out(items):
+    """Mark the tests that do not apply: they are skipped, with the reason."""
+    for item in items:
+        for beginning, reason in LEFT_OUT.items():
+            if item.nodeid.startswith(beginning):
+                item.add_marker(pytest.mark.skip(reason=PREFIX + reason))
+
+
+def summary(skipped):
+    """Lines that say how many tests were left out, and why.
+
+    Arguments:
+        skipped: pytest's reports of tests that were skipped.
+    """
+    counts = {}
+    for report in skipped:
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
+        if PREFIX in reason:
+            why = reason.split(PREFIX, 1)[1]
+            counts[why] = counts.get(why, 0) + 1
+    if not counts:
+        return []
+    first = f"{sum(counts.values())} tests are of TensorFlow 1.15 itself and were left out:"
+    return [first] + [f"  {count:4d}  {why}" for why, count in sorted(counts.items())]
