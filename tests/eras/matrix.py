@@ -495,7 +495,8 @@ def differing_arrays(path, found):
         name
         for name in expected.files
         if name not in found.files
-        or not np.allclose(np.float64(expected[name]), np.float64(found[name]), 0, 1e-6)
+        or expected[name].shape != found[name].shape
+        or not np.allclose(np.float64(expected[name]), np.float64(found[name]), 1e-6, 1e-6)
     ]
 
 
