@@ -9,6 +9,7 @@ import importlib
 import importlib.machinery
 import importlib.util
 import linecache
+import logging
 import os
 import pkgutil
 import re
@@ -65,6 +66,21 @@ def prepare() -> None:
 def is_installed() -> bool:
     """Whether the TensorFlow that is imported is one of TensorFlow 1."""
     return importlib.import_module("tensorflow").__version__.startswith("1.")
+
+
+def graph_mode() -> None:
+    """Make TensorFlow 2 behave as TensorFlow 1 does, where it is installed."""
+    with contextlib.suppress(ImportError):
+        if not is_installed():
+            _disable_v2_behavior()
+
+
+def _disable_v2_behavior() -> None:
+    logger = logging.getLogger("tensorflow")
+    level = logger.level
+    logger.setLevel(logging.ERROR)  # without the warning that the call itself is deprecated
+    importlib.import_module("tensorflow.compat.v1").disable_v2_behavior()
+    logger.setLevel(level)
 
 
 class _StandIn(ModuleType):
@@ -165,7 +181,7 @@ def in_place_of_tensorflow(keras_too: bool = False) -> Iterator[None]:
     first = importlib.import_module("tensorflow.compat.v1")
     from keras_optimizers.tensorflow_private import KERAS, KERAS_VERSION, RELEASE
 
-    first.disable_v2_behavior()
+    _disable_v2_behavior()
     with contextlib.suppress(ImportError):  # it looks for `tensorflow` while it runs
         importlib.import_module("tensorflow_estimator.python.estimator.api._v1.estimator")
     special = {"keras": KERAS, "compat": real.compat}
