@@ -63,10 +63,6 @@ _PARTS = ("checkpoint", "conformance", "numpy_rules")
 __all__ = sorted([*_MODULES, *_ALIASES])
 
 
-# Packages that need no TensorFlow, attributes without an import of their own.
-_PARTS = ("checkpoint", "conformance")
-
-
 class _Package(ModuleType):
     """A module that imports its names when they are asked for.
 

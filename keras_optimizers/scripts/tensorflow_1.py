@@ -6,6 +6,7 @@ and put back at the end. TensorFlow's own files go on to see TensorFlow 2.
 
 import contextlib
 import importlib
+import importlib.abc
 import importlib.machinery
 import importlib.util
 import linecache
@@ -129,7 +130,7 @@ def _is_of_tensorflow_2(module: str) -> bool:
     return module.split(".")[0] in _OF_TENSORFLOW_2
 
 
-class _GoneFinder:
+class _GoneFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Says plainly that a module such as `tensorflow.contrib.slim` is gone, when it is imported.
 
     `tensorflow.contrib.rnn` is found, for most of its names were those of `tf.nn.rnn_cell`.
@@ -167,7 +168,7 @@ def _imported_name() -> Optional[str]:
         return None
     line = linecache.getline(frame.f_code.co_filename, frame.f_lineno)
     found = re.search(r"tensorflow\.([\w.]+)(?:\s+import\s+(\w+))?", line)
-    return found and ".".join(["tf"] + [part for part in found.groups() if part])
+    return ".".join(["tf"] + [part for part in found.groups() if part]) if found else None
 
 
 @contextlib.contextmanager
