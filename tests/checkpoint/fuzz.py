@@ -203,7 +203,7 @@ def arguments(path, choose, folder):
     target = choose.choice(["keras-optimizers", "keras-2.3", "optimizer-v2", "tf-keras-2.11"])
     ending = ".h5"
     if choose.random() < 0.3:
-        target, ending = "keras-3", choose.choice([".keras", ".h5", ".weights.h5"])
+        target, ending = "keras-3", choose.choice([".keras", ".weights.h5"])
     return ["migrate", path, os.path.join(folder, "out" + ending), "--to", target, "--overwrite"]
 
 

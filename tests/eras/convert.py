@@ -28,6 +28,7 @@ def main():
         given = parser.parse_args(
             [job["source"], job["target"], "--to", job["to"], *job["options"]]
         )
+        release = {"keras_version": given.keras_version} if given.keras_version else {}
         try:
             outcome = migrate(
                 given.source,
@@ -37,6 +38,7 @@ def main():
                 values=migration.parse_values(given.set),
                 model=given.model,
                 read_options=command.read_options(given),
+                write_options=release,
             )
             report = inspection.describe_outcome(outcome)
             if job.get("damage"):

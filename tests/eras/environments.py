@@ -35,6 +35,14 @@ ENVIRONMENTS = {
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
+def version_of(name, package):
+    """The version of a package that an environment pins."""
+    for requirement in ENVIRONMENTS[name][1]:
+        if requirement.startswith(package + "=="):
+            return requirement.partition("==")[2]
+    raise SystemExit("%s pins no %s" % (name, package))
+
+
 def python_of(name, folder):
     """The Python of an environment in `folder`, which is made where it is not there yet.
 

@@ -23,6 +23,8 @@ import folders  # noqa: E402
 
 # What Keras needs beside what TensorFlow brings.
 _OF_KERAS = ("pyyaml==6.0.1",)
+# Packages that the suite of another one uses.
+_OF_SUITES = {"keras-lookahead==0.9.0": ("keras-radam==0.15.0",)}
 # (requirement whose source release holds the suite, path of the suite in it, Keras it runs on).
 SUITES = [
     ("keras==2.2.4", "tests/keras/optimizers_test.py", "keras==2.2.4"),
@@ -38,16 +40,18 @@ SUITES = [
 _RESULT = re.compile(r"^(\S+::\S+) (PASSED|FAILED|ERROR|SKIPPED|XFAIL|XPASS)", re.MULTILINE)
 
 
-def results(source, path, keras, with_ours, folder):
+def results(requirement, path, keras, with_ours, folder):
     """The outcome of each test, by name."""
-    paths = [folders.installed([keras, *_OF_KERAS], folder), source, ROOT]
+    source = folders.source_of(requirement, folder)
+    paths = [folders.installed([keras, *_OF_KERAS], folder), source, ROOT, HERE]
+    paths += [folders.installed([other], folder) for other in _OF_SUITES.get(requirement, ())]
     environment = dict(os.environ, PYTHONPATH=os.pathsep.join(paths), TF_CPP_MIN_LOG_LEVEL="2")
     environment.update(KERAS_OPTIMIZERS_HOST="keras", TF_KERAS="0")
     command = [sys.executable, "-W", "ignore", "-m", "pytest", "-v", "--tb=no", "-W", "ignore"]
     # Their own settings ask for plugins that are not needed to pass or fail.
     command += ["-c", os.devnull, "--rootdir", source, "-p", "no:cacheprovider", "-p", "no:xdist"]
     if with_ours:
-        command += ["-p", "tests.upstream_suites.with_ours"]
+        command += ["-p", "with_ours"]
     done = subprocess.run(
         [*command, path],
         cwd=source,
@@ -83,9 +87,8 @@ def main():
     for requirement, path, keras in SUITES:
         if options.only not in requirement:
             continue
-        source = folders.source_of(requirement, folder)
         without, with_ours = (
-            results(source, path, keras, installed, folder) for installed in (False, True)
+            results(requirement, path, keras, installed, folder) for installed in (False, True)
         )
         worse = [
             test

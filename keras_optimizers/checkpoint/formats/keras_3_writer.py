@@ -12,6 +12,7 @@ import zipfile
 from typing import Any, Dict, Optional
 
 from keras_optimizers.checkpoint.architecture import model_config, weight_places
+from keras_optimizers.checkpoint.architecture.layers import FUNCTIONAL, layer_order
 from keras_optimizers.checkpoint.eras import configs, layouts, weight_lists
 from keras_optimizers.checkpoint.eras.dialects import KERAS_3
 from keras_optimizers.checkpoint.eras.layouts import Layout
@@ -73,6 +74,13 @@ def _translated(config: Optional[Dict[str, Any]], report: Report) -> Dict[str, A
         raise CheckpointError("The source holds no model's architecture.")
     translated, notes = model_config.translate(config, KERAS_3)
     report.add("model_config", RECOMPUTED, "the same architecture in the words of Keras 3")
+    if any(layer.class_name in FUNCTIONAL for layer in layer_order(config)) or (
+        config.get("class_name") in FUNCTIONAL
+    ):
+        report.note(
+            "The model is functional: Keras 3.0 does not load this file, 3.4 and later do (3.1 to "
+            "3.3 were not tried)."
+        )
     for note in notes:
         report.note(note)
     return translated
