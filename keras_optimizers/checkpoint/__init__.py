@@ -28,6 +28,7 @@ from typing import Any, List, Optional
 
 from keras_optimizers.checkpoint.errors import CheckpointError, NotRepresentable
 from keras_optimizers.checkpoint.formats import registry as _registry
+from keras_optimizers.checkpoint.formats.saved_model import as_file as _as_file
 from keras_optimizers.checkpoint.live import capture, restore
 from keras_optimizers.checkpoint.migration import migrate
 from keras_optimizers.checkpoint.migration import prepare as _prepare
@@ -131,5 +132,9 @@ def write(
     state = state.copy()
     state.has_embeddings = _registry.has_embeddings(state, carried)
     prepared = _prepare(state, target)
-    _write_prepared(prepared, path, carried, options=options)
+    if carried is None:
+        _write_prepared(prepared, path, options=options)
+    else:
+        with _as_file(carried) as model_file:
+            _write_prepared(prepared, path, model_file, options=options)
     return prepared.report

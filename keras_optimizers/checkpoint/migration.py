@@ -12,7 +12,7 @@ from keras_optimizers.checkpoint import mathematics, verification
 from keras_optimizers.checkpoint.eras import configs
 from keras_optimizers.checkpoint.errors import CheckpointError, NotRepresentable
 from keras_optimizers.checkpoint.fitting import fit
-from keras_optimizers.checkpoint.formats import registry
+from keras_optimizers.checkpoint.formats import registry, saved_model
 from keras_optimizers.checkpoint.formats.format import Format, WriteRequest
 from keras_optimizers.checkpoint.report import Report
 from keras_optimizers.checkpoint.state import OptimizerState
@@ -235,7 +235,8 @@ def migrate(
     if dry_run or (strict and report.inexact):
         return Outcome(report, fitted, comparison, False)
     backup = back_up(source) if in_place else None
-    write_prepared(prepared, target, model or source, progress, write_options)
+    with saved_model.as_file(model or source) as model_file:
+        write_prepared(prepared, target, model_file, progress, write_options)
     return Outcome(report, fitted, comparison, True, backup)
 
 
@@ -243,6 +244,10 @@ def _check_places(source: str, target: str, in_place: bool, overwrite: bool) -> 
     same = os.path.exists(target) and os.path.exists(source) and os.path.samefile(source, target)
     if in_place and not same:
         raise CheckpointError("With --in-place the target is the source: give one path.")
+    if in_place and os.path.isdir(source):
+        raise CheckpointError(
+            f"{source!r} is a directory, which --in-place cannot replace. Give another target."
+        )
     if same and not in_place:
         raise CheckpointError(
             f"The target {target!r} is the source. Use another path, or --in-place, which keeps a "

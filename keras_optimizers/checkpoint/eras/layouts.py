@@ -312,6 +312,10 @@ TF_TRAIN = TF_KERAS_1_10._replace(
 OBJECT_CHECKPOINT = OPTIMIZER_V2._replace(
     name="checkpoint", title="tf.train.Checkpoint or save_weights, with OptimizerV2"
 )
+OBJECT_CHECKPOINT_2_11 = TF_KERAS_2_11._replace(
+    name="checkpoint-2.11",
+    title="tf.train.Checkpoint or save_weights, with tf.keras 2.11 to 2.15's new optimizers",
+)
 
 # The eras, that is, the formats in HDF5 and .keras.
 LAYOUTS = {
@@ -329,7 +333,11 @@ LAYOUTS = {
 
 
 _ALL_LAYOUTS = dict(
-    LAYOUTS, **{layout.name: layout for layout in (SAVER, TF_TRAIN, OBJECT_CHECKPOINT)}
+    LAYOUTS,
+    **{
+        layout.name: layout
+        for layout in (SAVER, TF_TRAIN, OBJECT_CHECKPOINT, OBJECT_CHECKPOINT_2_11)
+    },
 )
 
 

@@ -135,10 +135,13 @@ def model_has_embeddings(path: str) -> Optional[bool]:
 
 def model_candidates(path: str) -> List[Candidate]:
     """The variables of the model in a file; their values are read from it when they are used."""
-    model = WholeModel(path)
-    with hdf5.reported(path):
+    return kept_candidates(WholeModel(path))
+
+
+def kept_candidates(model: WholeModel) -> List[Candidate]:
+    """The variables of the model in an open file, which stays open as long as they are in use."""
+    with hdf5.reported(model.path):
         return [
-            # The file stays open as long as its arrays are in use.
             one._replace(array=Array(one.array.shape, one.array.dtype, _kept(model, one.array)))
             for one in model.candidates() or []
         ]
@@ -169,13 +172,18 @@ def read(request: ReadRequest) -> OptimizerState:
     model = WholeModel(request.path)
     try:
         with hdf5.reported(request.path):
-            return _read(model, request.class_name)
+            return read_model(model, request.class_name)
     except BaseException:
         model.close()
         raise
 
 
-def _read(model: WholeModel, known_class: Optional[str]) -> OptimizerState:
+def read_model(model: WholeModel, known_class: Optional[str]) -> OptimizerState:
+    """The optimizer's state in an open file.
+
+    Raises:
+        CheckpointError: If it holds no optimizer that is known.
+    """
     path = model.path
     training = model.json_attribute("training_config")
     if training is None:

@@ -23,12 +23,13 @@ from keras_optimizers.checkpoint.matching import Candidate
 from keras_optimizers.checkpoint.state import Array, OptimizerState, Parameter, Provenance
 from keras_optimizers.checkpoint.storage import bundles
 from keras_optimizers.checkpoint.storage.atomic_files import folder_beside
+from keras_optimizers.checkpoint.storage.object_graphs import Node
 
 LAYOUT = layouts.OBJECT_CHECKPOINT
 
-_VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
+VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
 _SLOT = re.compile(
-    r"(?P<variable>.+)/\.OPTIMIZER_SLOT/(?P<optimizer>.+)/(?P<role>[^/]+)" + re.escape(_VALUE) + "$"
+    r"(?P<variable>.+)/\.OPTIMIZER_SLOT/(?P<optimizer>.+)/(?P<role>[^/]+)" + re.escape(VALUE) + "$"
 )
 _HYPERPARAMETERS = {
     "learning_rate": "lr",
@@ -59,6 +60,7 @@ def read(
     candidates: Optional[Sequence[Candidate]],
     values: Dict[str, Any],
     class_name: Optional[str] = None,
+    nodes: Sequence[Node] = (),
 ) -> OptimizerState:
     """The state in such a checkpoint.
 
@@ -67,20 +69,20 @@ def read(
         candidates: the model's variables in their order, from a file that holds the model.
         values: hyperparameters that are known otherwise.
         class_name: needed where Adam and Adamax cannot be told apart.
+        nodes: its objects, which say what the graph calls the variables.
 
     Raises:
         CheckpointError: If it holds no OptimizerV2, or the class is needed.
     """
     slots, optimizer = _slots(tensors, prefix)
     own = {
-        name[len(optimizer) + 1 : -len(_VALUE)]: array
+        name[len(optimizer) + 1 : -len(VALUE)]: array
         for name, array in tensors.items()
-        if name.startswith(optimizer + "/") and name.endswith(_VALUE)
+        if name.startswith(optimizer + "/") and name.endswith(VALUE)
     }
     if "iter" not in own:
         raise CheckpointError(
-            f"{prefix!r} holds no OptimizerV2 (its optimizer has {sorted(own)[:5]} ...). Of "
-            "TensorFlow 2.11 and later only tf.keras.optimizers.legacy is read here."
+            f"{prefix!r} holds no optimizer that is known (it has {sorted(own)[:5]} ...)."
         )
     notes: List[str] = []
     class_name = class_name or _class_of(slots, own, prefix, notes)
@@ -99,8 +101,9 @@ def read(
         if hyperparameters.get("momentum"):
             hyperparameters["epsilon_inside_root"] = True
     notes.append("epsilon, nesterov and clipping are in no such file; give them with --set.")
-    variables = _variables(tensors, optimizer)
-    names = _names(variables, candidates, prefix)
+    variables = variables_in(tensors, optimizer)
+    full_names = {node.key[: -len(VALUE)]: node.full_name for node in nodes if node.key}
+    names = names_of(variables, candidates, prefix, full_names)
     trained = [path for path in names if path in slots]
     if not slots:
         frozen = {one.name for one in candidates or [] if one.trainable is False}
@@ -146,7 +149,7 @@ def _slots(tensors: Dict[str, Array], prefix: str) -> Tuple[Dict[str, Dict[str, 
             slots.setdefault(match.group("variable"), {})[match.group("role")] = array
             optimizers.add(match.group("optimizer"))
     if not optimizers:
-        ending = "/iter" + _VALUE
+        ending = "/iter" + VALUE
         optimizers = {name[: -len(ending)] for name in tensors if name.endswith(ending)}
     if len(optimizers) != 1:
         raise CheckpointError(
@@ -186,12 +189,12 @@ def _class_of(
     raise CheckpointError(f"{prefix!r} does not tell which optimizer it holds; give --class.")
 
 
-def _variables(tensors: Dict[str, Array], optimizer: str) -> Dict[str, Array]:
+def variables_in(tensors: Dict[str, Array], optimizer: str) -> Dict[str, Array]:
     """The model's variables by path."""
     return {
-        name[: -len(_VALUE)]: array
+        name[: -len(VALUE)]: array
         for name, array in tensors.items()
-        if name.endswith(_VALUE)
+        if name.endswith(VALUE)
         and "/.OPTIMIZER_SLOT/" not in name
         and not name.startswith(optimizer + "/")
         and name.split("/")[0] not in ("save_counter", "keras_api")
@@ -199,17 +202,30 @@ def _variables(tensors: Dict[str, Array], optimizer: str) -> Dict[str, Array]:
     }
 
 
-def _names(
-    variables: Dict[str, Array], candidates: Optional[Sequence[Candidate]], prefix: str
+def names_of(
+    variables: Dict[str, Array],
+    candidates: Optional[Sequence[Candidate]],
+    prefix: str,
+    full_names: Dict[str, str],
 ) -> Dict[str, str]:
     """The variables' names by path, in the model's order.
 
-    Without a model a variable is named by its path; with one, the layers with weights are those
-    of the model in their order, and its attribute is the end of the variable's name.
+    Without a model a variable is named by its path. With one, it is the model's variable of the
+    same name in the graph, if each has one; otherwise the layers with weights are those of the
+    model in their order, and the variable's attribute is the end of its name.
+
+    Arguments:
+        full_names: the names in the graph, by path.
     """
     paths = sorted(variables, key=_natural)
     if candidates is None:
         return {path: path for path in paths}
+    by_name = {full_names.get(path, ""): path for path in paths}
+    if len(by_name) == len(paths) and all(
+        one.name in by_name and variables[by_name[one.name]].shape == one.array.shape
+        for one in candidates
+    ):
+        return {by_name[one.name]: one.name for one in candidates}
     layers: Dict[str, List[Candidate]] = {}
     for candidate in candidates:
         layers.setdefault(candidate.name.rpartition("/")[0], []).append(candidate)

@@ -14,6 +14,7 @@ from keras_optimizers.checkpoint.formats import (
     keras_hdf5,
     keras_hdf5_writer,
     object_checkpoint,
+    saved_model,
     saver,
     tensorflow_checkpoint,
     tf_train,
@@ -27,8 +28,10 @@ _READERS: List[Reader] = [
     keras_archive.WEIGHTS_READER,
     keras_hdf5.READER,
     keras_archive.READER,
+    saved_model.READER,
     tensorflow_checkpoint.READER,
 ]
+_HOLD_MODELS = (keras_hdf5.READER, keras_archive.READER, saved_model.READER)
 _FORMATS: List[Format] = [
     keras_hdf5_writer.format_of(layouts.KERAS_OPTIMIZERS),
     keras_hdf5_writer.format_of(layouts.TF_KERAS_1_10),
@@ -95,7 +98,7 @@ def reader_of(path: str) -> Reader:
         raise CheckpointError(f"There is no file {path!r}.")
     raise CheckpointError(
         f"Cannot read {path!r}: it is neither HDF5, nor a .keras archive, nor a checkpoint of "
-        "TensorFlow (PREFIX.index with PREFIX.data-...)."
+        "TensorFlow (PREFIX.index with PREFIX.data-...), nor a SavedModel's directory."
     )
 
 
@@ -108,7 +111,8 @@ def read(
     """The optimizer's state in a file of any format.
 
     Arguments:
-        path: path of an HDF5 or .keras file, or prefix of a TensorFlow checkpoint.
+        path: path of an HDF5 or .keras file or of a SavedModel's directory, or prefix of a
+            TensorFlow checkpoint.
         class_name: where the file does not tell it.
         model: path of a file that holds the same model, for TensorFlow's checkpoints, which tell
             neither the order of the parameters nor what is trained.
@@ -133,10 +137,11 @@ def has_embeddings(state: OptimizerState, model: Optional[str]) -> Optional[bool
         return state.has_embeddings
     if any("embedding" in parameter.name.lower() for parameter in state.parameters):
         return True
-    if model is None or reader_of(model) not in (keras_hdf5.READER, keras_archive.READER):
+    if model is None or reader_of(model) not in _HOLD_MODELS:
         return None
     module = keras_archive if keras_archive.is_archive(model) else keras_hdf5
-    return module.model_has_embeddings(model)
+    with saved_model.as_file(model) as file:
+        return module.model_has_embeddings(file)
 
 
 def model_candidates(path: str) -> List[Candidate]:
@@ -145,7 +150,9 @@ def model_candidates(path: str) -> List[Candidate]:
     Raises:
         CheckpointError: If the file holds none.
     """
-    if keras_archive.is_archive(path):
+    if saved_model.is_saved_model(path):
+        found = saved_model.model_candidates(path)
+    elif keras_archive.is_archive(path):
         found = keras_archive.model_candidates(path)
     else:
         reader_of(path)  # says what is wrong with the path

@@ -1,6 +1,11 @@
-"""Reading TensorFlow's own checkpoints: which of the three kinds one is, by its tensors' names."""
+"""Reading TensorFlow's own checkpoints: which kind one is, by its tensors' names and objects."""
 
-from keras_optimizers.checkpoint.formats import object_checkpoint, saver, tf_train
+from keras_optimizers.checkpoint.formats import (
+    object_checkpoint,
+    object_checkpoint_2_11,
+    saver,
+    tf_train,
+)
 from keras_optimizers.checkpoint.formats.format import Reader, ReadRequest
 from keras_optimizers.checkpoint.state import OptimizerState
 from keras_optimizers.checkpoint.storage import bundles
@@ -21,7 +26,12 @@ def read(request: ReadRequest) -> OptimizerState:
     tensors = bundles.open_bundle(prefix)
     candidates, values, class_name = request.candidates(), request.values, request.class_name
     if bundles.is_object_checkpoint(tensors):
-        return object_checkpoint.read(prefix, tensors, candidates, values, class_name)
+        nodes = bundles.open_object_graph(prefix)
+        if object_checkpoint_2_11.optimizers(nodes):
+            return object_checkpoint_2_11.read(
+                prefix, tensors, nodes, candidates, values, class_name
+            )
+        return object_checkpoint.read(prefix, tensors, candidates, values, class_name, nodes)
     if saver.scope_of(tensors) is not None:
         return saver.read(prefix, tensors, candidates, values)
     return tf_train.read(prefix, tensors, candidates, values, class_name)

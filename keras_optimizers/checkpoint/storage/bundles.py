@@ -13,6 +13,11 @@ import numpy as np
 from keras_optimizers.checkpoint.errors import CheckpointError
 from keras_optimizers.checkpoint.state import Array
 from keras_optimizers.checkpoint.storage.atomic_files import folder_beside, to_disk
+from keras_optimizers.checkpoint.storage.object_graphs import (
+    OBJECT_GRAPH,
+    Node,
+    parse_checkpoint_graph,
+)
 
 # Tensors are handed to TensorFlow in portions of this many bytes.
 _PORTION = 1 << 26
@@ -72,6 +77,22 @@ def open_bundle(prefix: str) -> Dict[str, Array]:
         for name in sorted(shapes)
         if dtypes[name].is_floating or dtypes[name].is_integer or dtypes[name].is_bool
     }
+
+
+def open_object_graph(prefix: str) -> List[Node]:
+    """The objects of a checkpoint of objects; none where it is another kind of checkpoint.
+
+    Raises:
+        CheckpointError: If it cannot be read.
+    """
+    tf = require_tensorflow()
+    try:
+        reader = tf.train.NewCheckpointReader(prefix)
+        if not reader.has_tensor(OBJECT_GRAPH):
+            return []
+        return parse_checkpoint_graph(reader.get_tensor(OBJECT_GRAPH))
+    except (tf.errors.OpError, TypeError, ValueError, RuntimeError) as error:
+        raise _unreadable(prefix, error) from error
 
 
 def _unreadable(prefix: str, error: Exception) -> CheckpointError:
