@@ -194,14 +194,17 @@ class Cell:
         if any("optimizer" in one for one in told if "state" in one):
             self.problem = "loaded without its state: " + told[0][:150]
         unused = self.velocity() == "left out, unused"
-        told = self.averages_told_lost(expected)
+        told = self.slots_told_lost(expected)
         missing = [] if unused else missing_slots(expected, found, self.rescaled(), told)
         if missing:
             self.problem = "lost slots of the shapes %s" % ", ".join(map(str, missing))
 
-    def averages_told_lost(self, recorded):
-        """The parameters' moving averages, where the report says that they are lost."""
-        if not any(f["field"] == "use_ema" and f["status"] == "lost" for f in self.inexact):
+    def slots_told_lost(self, recorded):
+        """The slots of which the report says that they are lost."""
+        lost = [f["field"] for f in self.inexact if f["status"] == "lost"]
+        if "trainable" in lost:  # the target trains fewer parameters, and takes no slot at all
+            return [recorded[name] for name in recorded.files if name.startswith("slot_")]
+        if "use_ema" not in lost:
             return []
         return [recorded[name] for name in recorded.files if name.startswith("slot_average")]
 
