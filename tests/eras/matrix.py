@@ -191,7 +191,8 @@ class Cell:
                 differences.append(np.abs(expected[name] - found[name]).max())
         self.difference = float(max(differences))
         told = [str(one) for one in found["warnings"]]
-        if any("optimizer" in one for one in told if "state" in one):
+        unloaded = any("optimizer" in one for one in told if "state" in one)
+        if unloaded and "trainable" not in self.told_lost():
             self.problem = "loaded without its state: " + told[0][:150]
         unused = self.velocity() == "left out, unused"
         told = self.slots_told_lost(expected)
@@ -199,9 +200,13 @@ class Cell:
         if missing:
             self.problem = "lost slots of the shapes %s" % ", ".join(map(str, missing))
 
+    def told_lost(self):
+        """The fields of which the report says that they are lost."""
+        return [entry["field"] for entry in self.inexact if entry["status"] == "lost"]
+
     def slots_told_lost(self, recorded):
         """The slots of which the report says that they are lost."""
-        lost = [f["field"] for f in self.inexact if f["status"] == "lost"]
+        lost = self.told_lost()
         if "trainable" in lost:  # the target trains fewer parameters, and takes no slot at all
             return [recorded[name] for name in recorded.files if name.startswith("slot_")]
         if "use_ema" not in lost:
