@@ -85,7 +85,8 @@ def main() -> None:
         source = os.path.join(folder, "source.h5")
         large_file(source, options.gigabytes)
         print(f"source: {os.path.getsize(source) / 1e9:.2f} GB, tensors of {MEGABYTES} MB")
-        target = os.path.join(folder, "target.h5")
+        ending = ".keras" if options.to == "keras-3" else ".h5"
+        target = os.path.join(folder, "target" + ending)
         migrate = [sys.executable, "-m", "keras_optimizers", "migrate", source, target]
         migrate += ["--to", options.to, "--overwrite"]
         results: dict = {"migrate": [], "copy": []}

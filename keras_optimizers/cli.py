@@ -157,7 +157,11 @@ COMMANDS: Dict[str, Command] = {
 
 
 def _bench(options: argparse.Namespace) -> int:
+    from keras_optimizers.scripts import tensorflow_1
+
+    tensorflow_1.prepare()
     _import_tensorflow()
+    tensorflow_1.graph_mode()
     from keras_optimizers.tensorflow_private import silence_deprecation_warnings
 
     silence_deprecation_warnings()
@@ -167,6 +171,11 @@ def _bench(options: argparse.Namespace) -> int:
 
 
 def _conformance(options: argparse.Namespace) -> int:
+    from keras_optimizers.scripts import tensorflow_1
+
+    if not options.list:
+        tensorflow_1.prepare()
+        tensorflow_1.graph_mode()
     from keras_optimizers.conformance import command
 
     return command.run(options)

@@ -38,6 +38,9 @@ class Release(NamedTuple):
     custom_objects: Optional[str] = None
     # The file that sums up a model as JSON, old style, where the public function writes a new one.
     serialization: str = "{}.utils.generic_utils"
+    # By dtype, how many elements at a time go through an approximate root; the elements left over
+    # at the end of a tensor do not, and round otherwise.
+    packets: Tuple[Tuple[str, int], ...] = (("float32", 8), ("float16", 16))
     # Whether `tf.keras` is Keras 3, unless the environment variable TF_USE_LEGACY_KERAS is 1.
     needs_tf_keras: bool = False
 
@@ -62,7 +65,7 @@ def _keras_2(first: Numbers, last: Numbers, source: str, **more: Any) -> Release
 _AND_LATER = (99, 0)
 
 RELEASES: Sequence[Release] = (
-    Release((1, 15), (1, 15), optimizers="{}.optimizers"),
+    Release((1, 15), (1, 15), optimizers="{}.optimizers", packets=(("float32", 8),)),
     Release(
         (2, 4),
         (2, 5),

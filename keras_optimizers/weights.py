@@ -57,8 +57,15 @@ def _length_remedy(variables: Sequence[Variable]) -> str:
     return ". The weights must come from the same class of optimizer on as many parameters."
 
 
+def _shape_of(value: Any) -> Any:
+    try:
+        return tuple(np.shape(value))
+    except ValueError:  # from NumPy 1.24 on, where older releases make an array of objects
+        return "(lists of different lengths)"
+
+
 def _check_shape(index: int, variable: Variable, value: Any) -> None:
-    expected, received = tuple(variable.shape.as_list()), tuple(np.shape(value))
+    expected, received = tuple(variable.shape.as_list()), _shape_of(value)
     if expected != received:
         raise ValueError(
             f"Optimizer weight shape {expected} not compatible with provided weight shape "

@@ -27,6 +27,8 @@ class Copy:
         (self.root / "tests").mkdir()
         for name in ("__init__.py", "conftest.py", "test_docstring_examples.py"):
             shutil.copy(os.path.join(ROOT, "tests", name), str(self.root / "tests"))
+        used = os.path.join("tests", "tensorflow_2")  # by conftest.py
+        shutil.copytree(os.path.join(ROOT, used), str(self.root / used), ignore=ignored)
 
     def put(self, code):
         """Do what a block of code says in its first line."""

@@ -6,6 +6,7 @@ import tensorflow.compat.v1 as tf
 
 import keras_optimizers
 from keras_optimizers.lowering import fused
+from keras_optimizers.variables import is_variable
 from tests.training import CLASS_NAMES, CONFIGURATIONS, K, configured, fed_gradients, same_bits
 
 CASES = {name: (name, options) for name, options in CONFIGURATIONS.items()}
@@ -191,10 +192,10 @@ def test_scratch_memory_is_in_no_collection_so_nobody_initializes_or_saves_it():
         if op.type == "VarHandleOp" and b"scratch" in op.get_attr("shared_name")
     ]
     assert scratch
-    hyperparameters = [v for v in vars(optimizer).values() if isinstance(v, tf.Variable)]
+    hyperparameters = [v for v in vars(optimizer).values() if is_variable(v)]
     known = {v.op for v in [*variables, *optimizer.weights, *hyperparameters]}
     collected = [v for name in graph.collections for v in graph.get_collection(name)]
-    assert {v.op for v in collected if isinstance(v, tf.Variable)} == known
+    assert {v.op for v in collected if is_variable(v)} == known
 
 
 def test_fused_is_written_to_the_config_only_when_set():

@@ -273,9 +273,9 @@ def test_decay_divides_the_rate_by_one_plus_decay_times_the_finished_steps():
 
 
 def test_the_largest_second_moment_of_amsgrad_never_decreases():
-    gradients = cases.gradients("adam_amsgrad", "float32")
-    values = cases.initial_values("adam_amsgrad", "float32")
-    _, weights = trajectory("Adam", values, gradients, amsgrad=True, beta_2=0.5)
+    case = cases.CASES["adam_amsgrad"]
+    values = cases.initial_values(case)
+    _, weights = trajectory("Adam", values, cases.fed_values(case), amsgrad=True, beta_2=0.5)
     count = len(values)
     second, largest = weights[1 + count : 1 + 2 * count], weights[1 + 2 * count :]
     assert len(largest) == count

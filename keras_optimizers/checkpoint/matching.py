@@ -1,6 +1,6 @@
 """Which slot belongs to which parameter: by name where there are names, else by order and shape."""
 
-from typing import List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from keras_optimizers.checkpoint.errors import CheckpointError
 from keras_optimizers.checkpoint.state import Array, Parameter, Shape
@@ -25,6 +25,27 @@ class Candidate(NamedTuple):
 def trained(candidates: Sequence[Candidate]) -> List[Candidate]:
     """Those that are not known to be held fixed."""
     return [candidate for candidate in candidates if candidate.trainable is not False]
+
+
+def with_slots_though_fixed(
+    candidates: Optional[Sequence[Candidate]], parameters: Sequence[Parameter]
+) -> Dict[str, str]:
+    """What a conversion loses where the file has slots of variables that its config holds fixed.
+
+    Keras 3.0 trains a layer whose constructor was given `trainable=False`; any Keras keeps the
+    slots of a layer that was fixed after `compile`. A model that is built from the config has
+    fewer trained variables than the file has slots, so its loader takes none of them.
+    """
+    fixed = {one.name for one in candidates or [] if one.trainable is False}
+    names = [parameter.name for parameter in parameters if parameter.name in fixed]
+    if not names:
+        return {}
+    shown = ", ".join(names[:4]) + (" ..." if len(names) > 4 else "")
+    return {
+        "trainable": f"the model's config holds {shown} fixed, and the file has slots of them: a "
+        "model built from this config takes no slots at all. Build the model in code with these "
+        "layers trainable, compile it, and load the optimizer's state there"
+    }
 
 
 def match_in_order(

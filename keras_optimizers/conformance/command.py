@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import time
-from typing import Any, List
+from typing import Any, Dict, List
 
 from keras_optimizers.conformance import api, behaviour, html_report, references, results
 from keras_optimizers.conformance.recorder import cases
@@ -19,7 +19,7 @@ def run(options: argparse.Namespace) -> int:
     """Compare, print a table, write what is asked for; the exit status."""
     try:
         return _run(options)
-    except (ValueError, ImportError, references.RecordingError) as error:
+    except (ValueError, ImportError, RuntimeError, references.RecordingError) as error:
         print(f"keras-optimizers: {error}", file=sys.stderr)
         return _BAD
 
@@ -87,9 +87,8 @@ def summary(found: List[results.CheckResult], failed: List[results.CheckResult])
     documented = [result for result in found if result.status == "documented"]
     explained = [result for result in found if result.status == "explained"]
     if documented:
-        names = sorted({f"{r.optimizer} {r.check} {r.case}".strip() for r in documented})
         text = f"doc.: {results.STATUSES['documented']} (docs/behaviour.md):"
-        parts.append("\n  ".join([text] + names[:12] + (["..."] if len(names) > 12 else [])))
+        parts.append("\n  ".join([text] + _grouped(documented)))
     if explained:
         parts.append(f"expl.: {len(explained)} cases: {results.STATUSES['explained']}")
     if failed:
@@ -97,6 +96,19 @@ def summary(found: List[results.CheckResult], failed: List[results.CheckResult])
     compared = sum(result.status != "skipped" for result in found)
     parts.append(f"{compared} comparisons, {len(failed)} failures")
     return "\n\n".join(parts)
+
+
+def _grouped(of_a_kind: List[results.CheckResult]) -> List[str]:
+    """One line a reference and check, with the cases."""
+    groups: Dict[str, List[str]] = {}
+    for result in of_a_kind:
+        name = result.case if result.case in cases.CASES else f"{result.optimizer} {result.case}"
+        groups.setdefault(f"{result.reference}, {result.check}", []).append(name)
+    lines = []
+    for title, names in groups.items():
+        more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+        lines.append(f"{title}: {', '.join(names[:8])}{more}")
+    return lines
 
 
 def as_json(found: List[results.CheckResult], failed: List[results.CheckResult]) -> str:

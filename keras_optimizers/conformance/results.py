@@ -7,7 +7,7 @@ from keras_optimizers.conformance.comparison import Comparison
 # From good to bad; what each means is what the report prints as its key.
 STATUSES = {
     "equal": "conforms at the level that is asked for",
-    "explained": "differs as far as this processor's float32 square roots explain",
+    "explained": "differs as far as square roots explain, which are not the recording's here",
     "documented": "differs from the reference exactly as TensorFlow 1.15's old classes do",
     "skipped": "the reference cannot say",
     "expected": "fails, and that was expected",

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from keras_optimizers.placement import may_be_on_gpu
+from keras_optimizers.tensorflow_private import RELEASE
 from keras_optimizers.tensorflow_types import Variable
 
 # TensorFlow takes float32 square roots eight at a time, by an approximation. The elements that are
@@ -15,7 +16,8 @@ PACKET = 8
 
 def root_depends_on_position(shape: Sequence[int], dtype: tf.DType) -> bool:
     """Whether an element's square root depends on where in a tensor of `shape` it is."""
-    return dtype == tf.float32 and int(np.prod(shape, dtype=np.int64)) % PACKET != 0
+    packet = dict(RELEASE.packets).get(dtype.name, 1)
+    return int(np.prod(shape, dtype=np.int64)) % packet != 0
 
 
 def kernels_keep_the_bits(variable: Variable) -> bool:

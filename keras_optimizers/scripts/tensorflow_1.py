@@ -6,9 +6,11 @@ and put back at the end. TensorFlow's own files go on to see TensorFlow 2.
 
 import contextlib
 import importlib
+import importlib.abc
 import importlib.machinery
 import importlib.util
 import linecache
+import logging
 import os
 import pkgutil
 import re
@@ -67,6 +69,21 @@ def is_installed() -> bool:
     return importlib.import_module("tensorflow").__version__.startswith("1.")
 
 
+def graph_mode() -> None:
+    """Make TensorFlow 2 behave as TensorFlow 1 does, where it is installed."""
+    with contextlib.suppress(ImportError):
+        if not is_installed():
+            _disable_v2_behavior()
+
+
+def _disable_v2_behavior() -> None:
+    logger = logging.getLogger("tensorflow")
+    level = logger.level
+    logger.setLevel(logging.ERROR)  # without the warning that the call itself is deprecated
+    importlib.import_module("tensorflow.compat.v1").disable_v2_behavior()
+    logger.setLevel(level)
+
+
 class _StandIn(ModuleType):
     """A module whose names are those of TensorFlow 1, and then all others of the real module.
 
@@ -113,7 +130,7 @@ def _is_of_tensorflow_2(module: str) -> bool:
     return module.split(".")[0] in _OF_TENSORFLOW_2
 
 
-class _GoneFinder:
+class _GoneFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Says plainly that a module such as `tensorflow.contrib.slim` is gone, when it is imported.
 
     `tensorflow.contrib.rnn` is found, for most of its names were those of `tf.nn.rnn_cell`.
@@ -151,7 +168,7 @@ def _imported_name() -> Optional[str]:
         return None
     line = linecache.getline(frame.f_code.co_filename, frame.f_lineno)
     found = re.search(r"tensorflow\.([\w.]+)(?:\s+import\s+(\w+))?", line)
-    return found and ".".join(["tf"] + [part for part in found.groups() if part])
+    return ".".join(["tf"] + [part for part in found.groups() if part]) if found else None
 
 
 @contextlib.contextmanager
@@ -165,7 +182,7 @@ def in_place_of_tensorflow(keras_too: bool = False) -> Iterator[None]:
     first = importlib.import_module("tensorflow.compat.v1")
     from keras_optimizers.tensorflow_private import KERAS, KERAS_VERSION, RELEASE
 
-    first.disable_v2_behavior()
+    _disable_v2_behavior()
     with contextlib.suppress(ImportError):  # it looks for `tensorflow` while it runs
         importlib.import_module("tensorflow_estimator.python.estimator.api._v1.estimator")
     special = {"keras": KERAS, "compat": real.compat}

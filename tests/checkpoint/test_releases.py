@@ -375,3 +375,29 @@ def test_a_schedule_beside_a_decay_is_refused(tmp_path):
         configs.parse(layouts.OPTIMIZER_V2, "SGD", config, "f")
     found, _ = configs.parse(layouts.OPTIMIZER_V2, "SGD", dict(config, decay=0.0), "f")
     assert (found["lr"], found["decay"]) == (1.0, 0.5)
+
+
+@pytest.mark.parametrize("to", ["keras-optimizers", "keras-2.2", "optimizer-v2"])
+def test_an_embedding_of_keras_2_0_gets_weights_of_floats(to, tmp_path):
+    """Keras 2.0 wrote the dtype of the layer's input; later ones make weights of that dtype."""
+    path = str(tmp_path / "new.h5")
+    migrate(files.of_release("keras-2.0.5", "embedding_sgd"), path, to)
+    with h5py.File(path, "r") as opened:
+        config = json.loads(hdf5.text(opened.attrs["model_config"]))
+    (dtype,) = [
+        layer["config"].get("dtype", "float32")
+        for layer in layers.layer_configs(config)
+        if layer["class_name"] == "Embedding"
+    ]
+    assert dtype == "float32"
+
+
+@pytest.mark.parametrize("to", ["keras-optimizers", "optimizer-v2"])
+def test_slots_of_a_layer_that_the_config_holds_fixed_are_said_to_be_lost(to, tmp_path):
+    """Keras 3.0 trains a layer that was made with trainable=False."""
+    source = files.of_release("keras-3.0", "functional_adam")
+    report = migrate(source, str(tmp_path / "new.h5"), to).report
+    assert "trainable" in [entry.field for entry in report.inexact]
+    source = files.of_release("keras-3.4", "functional_adam")
+    report = migrate(source, str(tmp_path / "other.h5"), to).report
+    assert "trainable" not in [entry.field for entry in report.entries]

@@ -60,6 +60,17 @@ class Racing(keras_optimizers.SGD):
         return [K.update_add(self.iterations, 1)] + moved
 
 
+class OtherConfig(keras_optimizers.SGD):
+    """Takes any keyword, and has one more key in its config."""
+
+    def __init__(self, rate=0.0, **arguments):
+        super().__init__(**arguments)
+        self.rate = rate
+
+    def get_config(self):
+        return dict(super().get_config(), rate=self.rate)
+
+
 def renamed(**arguments):
     """A function that makes an optimizer, under another name."""
     return keras_optimizers.Adam(**arguments)

@@ -128,6 +128,14 @@ def test_the_kit_imports_without_tensorflow():
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 
+def test_the_parts_without_tensorflow_are_attributes_of_the_package():
+    code = (
+        "import sys, keras_optimizers; keras_optimizers.conformance.names();"
+        "keras_optimizers.checkpoint.read; assert 'tensorflow' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
 def test_the_recorder_runs_from_its_folder_and_names_a_version_that_is_not_here():
     folder = os.path.join("keras_optimizers", "conformance", "recorder")
     command = [sys.executable, folder, "tf-1.4", "--compare"]

@@ -39,6 +39,8 @@ classes are the old ones, which TensorFlow 1.15 keeps under a private name.
 - **same bits**: every stage gives, to the bit, what it gives with the host's own classes.
 - **the package races**: with the host's own classes, runs differ from each other, because the
   package reads and writes a variable in one run with no order. Both sides run three times.
+- **works; with its own classes a stage fails**: the package does not support that release of
+  Keras. Ours accept what it does; the stages before give the same bits.
 - **fails alike**: a stage fails with the same type of error on both sides, for a reason that lies
   in the package or in the host; the stages before it give the same bits.
 - An empty cell: the package does not support this host.

@@ -1,5 +1,6 @@
 """The layers in a model's config of any era: which, in which order, and what is trained."""
 
+import copy
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from keras_optimizers.checkpoint.architecture.layer_arguments import KERAS_2, KERAS_3
@@ -98,6 +99,28 @@ def _with_inner(
             if depth > DEEPEST:
                 raise ValueError("The model is nested too deeply.")
             yield from _with_inner(inner, inner_name, is_trained, depth + 1, inner_path)
+
+
+def with_float_embeddings(config: Config) -> Config:
+    """The config, with Embedding layers whose weights are of floats.
+
+    Keras 2.0 wrote the dtype of the layer's *input* there, "int32"; later releases make the
+    weights of that dtype. The config is not changed; without such a layer it is what is returned.
+    """
+    try:
+        found = [layer for layer in layer_order(config) if layer.class_name == "Embedding"]
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return config  # a model of an unknown kind
+    changed = config
+    for layer in found:
+        if changed is config:
+            changed = copy.deepcopy(config)
+        place: Any = changed
+        for step in layer.path:
+            place = place[step]
+        if str(place["config"].get("dtype", "")).startswith(("int", "uint")):
+            place["config"]["dtype"] = "float32"
+    return config if changed == config else changed
 
 
 def has_embeddings(config: Optional[Config]) -> Optional[bool]:

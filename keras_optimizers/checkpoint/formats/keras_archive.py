@@ -25,7 +25,7 @@ from keras_optimizers.checkpoint.eras.layouts import Layout
 from keras_optimizers.checkpoint.eras.weight_lists import Weight
 from keras_optimizers.checkpoint.errors import CheckpointError
 from keras_optimizers.checkpoint.formats.format import Reader, ReadRequest
-from keras_optimizers.checkpoint.matching import Candidate
+from keras_optimizers.checkpoint.matching import Candidate, with_slots_though_fixed
 from keras_optimizers.checkpoint.state import Array, OptimizerState, Provenance
 from keras_optimizers.checkpoint.storage import hdf5
 
@@ -261,6 +261,7 @@ def _state(
         provenance,
         notes,
     )
+    state.left_out.update(with_slots_though_fixed(candidates, content.parameters))
     state.left_out.update(left_out)
     return state
 

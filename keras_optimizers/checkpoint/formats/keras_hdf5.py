@@ -20,7 +20,7 @@ from keras_optimizers.checkpoint.eras.releases import Release
 from keras_optimizers.checkpoint.eras.weight_lists import Content, Weight
 from keras_optimizers.checkpoint.errors import CheckpointError
 from keras_optimizers.checkpoint.formats.format import Reader, ReadRequest
-from keras_optimizers.checkpoint.matching import Candidate, sorted_by_name
+from keras_optimizers.checkpoint.matching import Candidate, sorted_by_name, with_slots_though_fixed
 from keras_optimizers.checkpoint.state import Array, OptimizerState, Provenance
 from keras_optimizers.checkpoint.storage import hdf5
 
@@ -238,6 +238,7 @@ def read_model(model: WholeModel, known_class: Optional[str]) -> OptimizerState:
         provenance,
         notes,
     )
+    state.left_out.update(with_slots_though_fixed(candidates, content.parameters))
     state.doubts.update(doubts)
     state.left_out.update(left_out)
     state.has_embeddings = embeddings

@@ -5,7 +5,7 @@ import zipfile
 from typing import Any, Dict, Optional
 
 from keras_optimizers.checkpoint.architecture import model_config
-from keras_optimizers.checkpoint.architecture.layers import dialect
+from keras_optimizers.checkpoint.architecture.layers import dialect, with_float_embeddings
 from keras_optimizers.checkpoint.eras import dialects
 from keras_optimizers.checkpoint.eras.layouts import Layout
 from keras_optimizers.checkpoint.eras.releases import family_of
@@ -55,13 +55,24 @@ def _from_hdf5(source: str, target: Any, layout: Layout, report: Report) -> Dict
         for name in model.file:
             if name != "optimizer_weights":
                 model.file.copy(name, target)
-        config = model.architecture()
         held = model.keras_version
-        if config is not None and not _is_readable(config, held, layout):
-            _write_config(target, config, layout, report)
+        _write_architecture(target, model.architecture(), held, layout, report)
         # Always: single releases of one family order slots, or clip, otherwise.
         _sign(target, layout)
     return training
+
+
+def _write_architecture(
+    target: Any, config: Optional[Dict[str, Any]], version: str, layout: Layout, report: Report
+) -> None:
+    """The architecture, where the target's Keras does not read it as the source has it."""
+    if config is None:
+        return
+    floating = with_float_embeddings(config)
+    if not _is_readable(config, version, layout):
+        _write_config(target, floating, layout, report)
+    elif floating is not config:
+        target.attrs["model_config"] = json.dumps(floating).encode("utf-8")
 
 
 def _from_archive(source: str, target: Any, layout: Layout, report: Report) -> Dict[str, Any]:

@@ -28,8 +28,7 @@ def require_h5py() -> Any:
         import h5py
     except ImportError as error:
         raise CheckpointError(
-            "Reading and writing HDF5 and .keras files needs h5py: "
-            "pip install 'keras_optimizers[checkpoint]'"
+            "Reading and writing HDF5 and .keras files needs h5py: pip install h5py"
         ) from error
     return h5py
 
