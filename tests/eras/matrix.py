@@ -160,6 +160,8 @@ class Cell:
         with open(self.report_file) as opened:
             report = json.load(opened)
         self.refusal = report.get("refused")
+        if self.refusal is not None:  # without the folder, which is another one in every run
+            self.refusal = re.sub(r"'/\S*/(?=[^/']+')", "'", self.refusal)
         self.report = None if self.refusal else report
 
     def job(self):
