@@ -38,10 +38,10 @@ def trained(optimizer, patch, steps=12):
         loss = tf.add_n([tf.reduce_sum(v * f) for v, f in zip(variables, feeds)])
         with patch(variables):
             updates = optimizer.get_updates(loss, variables)
-        if type(optimizer).__module__ == upstream.__name__:
-            order_reads_before_writes(scalars_of(optimizer))
         # As Keras does with tuples.
         updates = [state_ops.assign(*u) if isinstance(u, tuple) else u for u in updates]
+        if type(optimizer).__module__ == upstream.__name__:
+            order_reads_before_writes(scalars_of(optimizer))
         session.run(tf.global_variables_initializer())
         for _ in range(steps):
             values = [random.standard_normal(s) for s in shapes]
