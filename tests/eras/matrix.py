@@ -211,6 +211,10 @@ class Cell:
         lost = self.told_lost()
         if "trainable" in lost:  # the target trains fewer parameters, and takes no slot at all
             return [recorded[name] for name in recorded.files if name.startswith("slot_")]
+        untold = [one["explanation"] for one in self.inexact if one["field"] == "momentum"]
+        if any("without it these slots are left out" in explanation for explanation in untold):
+            roles = ("slot_momentum", "slot_mean_gradient")
+            return [recorded[name] for name in recorded.files if name.startswith(roles)]
         if "use_ema" not in lost:
             return []
         return [recorded[name] for name in recorded.files if name.startswith("slot_average")]

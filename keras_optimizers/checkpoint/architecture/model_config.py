@@ -42,6 +42,7 @@ from keras_optimizers.checkpoint.architecture.layers import (
     layer_configs,
     names_of,
     own_name,
+    with_float_embeddings,
 )
 from keras_optimizers.checkpoint.errors import CheckpointError
 
@@ -132,7 +133,7 @@ def translate(config: Config, to: str) -> Tuple[Config, List[str]]:
     if to not in EVERYWHERE:
         raise ValueError(f"No dialect {to!r}; there are {', '.join(EVERYWHERE)}.")
     try:
-        plain = _plain(config)
+        plain = with_float_embeddings(_plain(config))
         job = _Job(plain, to)
         return _model(job, plain, own_name(plain)), job.notes
     except CheckpointError:

@@ -108,7 +108,8 @@ def read(
     )
     if held != options:
         state.doubts["momentum"] = (
-            "the file has slots for it and does not hold it; give it with --set momentum=VALUE"
+            "the file has slots for it and does not hold it. Give it with --set momentum=VALUE; "
+            "without it these slots are left out"
         )
     if named and named[0][0].lower().startswith("adamw") and "weight_decay" not in options:
         state.doubts["weight_decay"] = (
