@@ -116,12 +116,11 @@ def get(identifier):
     """
     if isinstance(identifier, (hosts.current().optimizer_class, Optimizer, OptimizerV2)):
         return identifier
-    if isinstance(identifier, tf.train.Optimizer):
-        return TFOptimizer(identifier)
-    if isinstance(identifier, dict):
-        return deserialize(identifier)
-    if isinstance(identifier, str):
-        return deserialize({"class_name": identifier, "config": {}})
+    config = {"class_name": identifier, "config": {}} if isinstance(identifier, str) else identifier
+    if isinstance(config, dict):
+        return deserialize(config)
+    if isinstance(config, tf.train.Optimizer):
+        return TFOptimizer(config)
     raise ValueError(
         f"Could not interpret optimizer identifier: {identifier!r}. Give a name such as 'sgd', a "
         "dict as of `serialize`, an optimizer, or a tf.train optimizer."

@@ -84,35 +84,30 @@ def test_the_list_given_to_a_caller_is_not_the_optimizers_own():
     assert optimizer.updates == own
 
 
-class AsInTheOldDays(keras_optimizers.Optimizer):
-    """A user's subclass in the style of 2018: everything in `get_updates`."""
+class HeavyBall(keras_optimizers.Optimizer):
+    """A user's subclass in the style of 2018: all is done in `get_updates`, by `K`'s functions."""
 
     def __init__(self, lr=0.1, **kwargs):
-        super(AsInTheOldDays, self).__init__(**kwargs)
-        with K.name_scope(self.__class__.__name__):
-            self.iterations = K.variable(0, dtype="int64", name="iterations")
-            self.lr = K.variable(lr, name="lr")
+        super(HeavyBall, self).__init__(**kwargs)
+        self.lr = K.variable(lr, name="ball/lr")
+        self.iterations = K.variable(0, "int64", name="ball/iterations")
 
     def get_updates(self, loss, params):
-        grads = self.get_gradients(loss, params)
-        self.updates = [K.update_add(self.iterations, 1)]
-        moments = [K.zeros(K.int_shape(p)) for p in params]
-        self.weights = [self.iterations] + moments
-        for p, g, m in zip(params, grads, moments):
-            m_t = 0.9 * m + g
-            self.updates.append(K.update(m, m_t))
-            self.updates.append(K.update(p, p - self.lr * m_t))
+        speeds = [K.zeros(K.int_shape(param)) for param in params]
+        self.weights, self.updates = [self.iterations, *speeds], []
+        for param, gradient, speed in zip(params, self.get_gradients(loss, params), speeds):
+            faster = K.update(speed, 0.9 * speed + gradient)
+            self.updates += [faster, K.update_sub(param, self.lr * faster)]
+        self.updates += [K.update_add(self.iterations, 1)]
         return self.updates
 
     def get_config(self):
-        config = {"lr": float(K.get_value(self.lr))}
-        base_config = super(AsInTheOldDays, self).get_config()
-        return dict(list(base_config.items()) + list(config.items()))
+        return dict(super(HeavyBall, self).get_config(), lr=float(K.get_value(self.lr)))
 
 
 def test_a_subclass_written_for_the_original_works():
     model = tf.keras.Sequential([tf.keras.layers.Dense(1, input_shape=(2,))])
-    model.compile(AsInTheOldDays(clipnorm=0.5), "mse")
+    model.compile(HeavyBall(clipnorm=0.5), "mse")
     features, targets = np.ones((4, 2)), np.ones((4, 1))
     losses = [model.train_on_batch(features, targets) for _ in range(20)]
     assert losses[-1] < losses[0]
@@ -120,7 +115,7 @@ def test_a_subclass_written_for_the_original_works():
     model.optimizer.set_weights(weights)
     assert weights[0] == 20
     assert model.optimizer.get_config() == {"lr": float(np.float32(0.1)), "clipnorm": 0.5}
-    assert type(AsInTheOldDays.from_config(model.optimizer.get_config())) is AsInTheOldDays
+    assert type(HeavyBall.from_config(model.optimizer.get_config())) is HeavyBall
 
 
 class Sign(keras_optimizers.Optimizer):
