@@ -101,7 +101,7 @@ def put_in_order(era, model):
         variables.append(schedule)
     # Keras 2.3 and 1.15 list some of them twice; hashing a variable is not safe everywhere.
     distinct = list({id(variable): variable for variable in variables}.values())
-    ordered.order_reads_before_writes(distinct, ordered.ops_of(model.train_function))
+    ordered.order_reads_before_writes(distinct, model.train_function)
     # A session does not see what changes in ops that it has already taken over: a new one does.
     import tensorflow as tf
 

@@ -17,7 +17,7 @@ from tests.training import CLASS_NAMES, CONFIGURATIONS, same_bits
 
 # The scripts there run in environments that know no packages of ours.
 sys.path.append(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "eras"))
-from ordered import ops_of, order_reads_before_writes
+from ordered import order_reads_before_writes
 
 if importlib.util.find_spec("keras") is None:
     pytest.skip(
@@ -76,7 +76,7 @@ def put_in_order(model):
     variables += [getattr(optimizer, name) for name in ("m_schedule",) if hasattr(optimizer, name)]
     distinct = list({id(variable): variable for variable in variables}.values())
     values = K.get_session().run(distinct)
-    order_reads_before_writes(distinct, ops_of(model.train_function))
+    order_reads_before_writes(distinct, model.train_function)
     # A session does not see what changes in ops that it has taken over: a new one does.
     K.get_session().close()
     K.set_session(tf.Session())

@@ -22,7 +22,7 @@ import tensorflow.compat.v1 as tf  # noqa: E402
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "eras")]
 
-from ordered import ops_of, order_reads_before_writes  # noqa: E402
+from ordered import order_reads_before_writes  # noqa: E402
 from packages import PACKAGES  # noqa: E402
 
 STEPS, MORE = 30, 5
@@ -77,7 +77,7 @@ def put_in_order(keras, model):
         [v.initializer for v in variables if not session.run(tf.is_variable_initialized(v))]
     )
     values = session.run(variables)
-    order_reads_before_writes(variables, ops_of(model.train_function))
+    order_reads_before_writes(variables, model.train_function)
     # A session does not see changes to ops that it has taken over.
     session = tf.Session()
     K.set_session(session)
