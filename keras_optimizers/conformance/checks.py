@@ -1,14 +1,14 @@
 """The named checks. Each runs some cases of an optimizer and says what differs."""
 
 import re
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Union
 
 from keras_optimizers.conformance import references
 from keras_optimizers.conformance.comparison import Comparison, compare
 from keras_optimizers.conformance.levels import OTHER_SQUARE_ROOTS, Level
 from keras_optimizers.conformance.recorder import cases, training
 from keras_optimizers.conformance.results import FAILED, CheckResult, make_result
-from keras_optimizers.conformance.subject import Subject
+from keras_optimizers.conformance.subject import RecordedSubject, Subject
 
 Progress = Callable[[str], None]
 
@@ -23,7 +23,7 @@ class Context:
 
     def __init__(
         self,
-        subject: Subject,
+        subject: Union[Subject, RecordedSubject],
         reference: str,
         level: Any = None,
         only: Optional[Sequence[str]] = None,
@@ -205,7 +205,7 @@ def _check_layout(context: Context, name: str) -> Iterator[CheckResult]:
         yield context.by_reference(name, case.name, differs)
 
 
-def _check_config(context: Context, name: str) -> Iterator[CheckResult]:
+def _compare_configs(context: Context, name: str) -> Iterator[CheckResult]:
     for case in context.chosen(lambda case: case.problem == "fed gradients"):
         if case.name in context.reference.case_names() and context.reference.refusal(case.name):
             continue  # the other checks say so
@@ -222,6 +222,10 @@ def _check_config(context: Context, name: str) -> Iterator[CheckResult]:
             return _config_difference(mine, recorded)
 
         yield context.by_reference(name, case.name, differs)
+
+
+def _check_config(context: Context, name: str) -> Iterator[CheckResult]:
+    yield from _compare_configs(context, name)
     for case in context.chosen(_is_plain)[:1]:
         text = _round_trip(context.subject, case)
         label = case.name + " from_config"
@@ -357,6 +361,13 @@ CHECKS: Dict[str, Callable[[Context, str], Iterable[CheckResult]]] = {
     "errors": _check_errors,
     "determinism": _check_determinism,
 }
+
+
+# What of each check compares with the reference alone, and trains nothing further.
+COMPARED: Dict[str, Callable[[Context, str], Iterable[CheckResult]]] = dict(
+    CHECKS, config_round_trip=_compare_configs
+)
+del COMPARED["determinism"]
 
 
 def run_checks(
