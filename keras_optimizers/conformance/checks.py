@@ -1,14 +1,14 @@
 """The named checks. Each runs some cases of an optimizer and says what differs."""
 
 import re
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Union
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence
 
 from keras_optimizers.conformance import references
 from keras_optimizers.conformance.comparison import Comparison, compare
 from keras_optimizers.conformance.levels import OTHER_SQUARE_ROOTS, Level
 from keras_optimizers.conformance.recorder import cases, training
 from keras_optimizers.conformance.results import FAILED, CheckResult, make_result
-from keras_optimizers.conformance.subject import RecordedSubject, Subject
+from keras_optimizers.conformance.subject import Subject
 
 Progress = Callable[[str], None]
 
@@ -23,7 +23,7 @@ class Context:
 
     def __init__(
         self,
-        subject: Union[Subject, RecordedSubject],
+        subject: Subject,
         reference: str,
         level: Any = None,
         only: Optional[Sequence[str]] = None,

@@ -102,7 +102,8 @@ def _key(found: Sequence[CheckResult]) -> str:
     """What the signs mean that occur, and how often they do."""
     count = {name: sum(result.status == name for result in found) for name in STATUSES}
     items = " ".join(
-        f'<li><span class="cell {name}">{_SIGNS[name]}</span> {count[name]} × {_escape(text)}</li>'
+        f'<li><span class="cell {name}">{_SIGNS[name]}</span> '
+        f"{count[name]} &times; {_escape(text)}</li>"
         for name, text in STATUSES.items()
         if count[name]
     )

@@ -10,42 +10,6 @@ from keras_optimizers.conformance.recorder.training import Trace
 Factory = Callable[..., Any]
 
 
-class RecordedSubject:
-    """A class of a recorded version in place of an optimizer under test: nothing is trained.
-
-    Arguments:
-        recording: of an upstream version.
-        class_name: one of its classes.
-    """
-
-    host_name = "tf.keras"
-
-    def __init__(self, recording: Any, class_name: str) -> None:
-        self._recording = recording
-        self.name = self.class_name = class_name
-        self.square_roots = str(recording.facts["square_roots"])
-
-    def check(self) -> None:
-        """It was recorded, so it can be made."""
-
-    def own_cases(self) -> Dict[str, cases.Case]:
-        """The cases that apply to it."""
-        own = self.class_name
-        return {name: case for name, case in cases.CASES.items() if case.class_name == own}
-
-    def trace(self, case: cases.Case) -> Trace:
-        """What it was recorded to do."""
-        return self._recording.trace(case.name)
-
-    def errors(self) -> Dict[str, Optional[List[str]]]:
-        """Its recorded errors."""
-        return self._recording.facts["errors_by_class"][self.class_name]
-
-    def path(self) -> str:
-        """No command finds it."""
-        return ""
-
-
 class Subject:
     """A factory of optimizers, the class it stands for, and the traces that were made so far.
 
@@ -170,3 +134,32 @@ class Subject:
         loaded = sys.modules.get(module)
         found = getattr(loaded, self.name, None) if loaded and module != "__main__" else None
         return f"{module}:{self.name}" if found is self.factory else ""
+
+
+class RecordedSubject(Subject):
+    """A class of a recorded version in place of an optimizer under test: nothing is trained.
+
+    Arguments:
+        recording: of an upstream version.
+        class_name: one of its classes.
+    """
+
+    def __init__(self, recording: Any, class_name: str) -> None:
+        super().__init__(self.make, class_name)
+        self._recording, self.name = recording, class_name
+
+    @property
+    def square_roots(self) -> str:
+        """Those of the machine on which it was recorded."""
+        return str(self._recording.facts["square_roots"])
+
+    def check(self) -> None:
+        """It was recorded, so it can be made."""
+
+    def trace(self, case: cases.Case) -> Trace:
+        """What it was recorded to do."""
+        return self._recording.trace(case.name)
+
+    def errors(self) -> Dict[str, Optional[List[str]]]:
+        """Its recorded errors."""
+        return self._recording.facts["errors_by_class"][self.class_name]

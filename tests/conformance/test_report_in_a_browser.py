@@ -120,7 +120,7 @@ def test_every_failure_shows_a_curve(shown):
 
 
 def test_the_picture_is_not_one_colour(shown, tmp_path):
-    opened, scheme = shown
+    opened, _ = shown
     path = tmp_path / "page.png"
     opened.picture(str(path))
     assert path.read_bytes().startswith(b"\x89PNG") and path.stat().st_size > 20000
