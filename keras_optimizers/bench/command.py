@@ -29,12 +29,14 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         with open(options.json, "w") as file:
             json.dump(results, file, indent=1)
+        print(f"wrote {options.json}", file=sys.stderr)
     if options.plot:
         try:
             report.plot(results, options.plot)
         except ImportError as error:
             print(f"keras-optimizers: {error}", file=sys.stderr)
             return 2
+        print(f"wrote {options.plot}", file=sys.stderr)
     return 0
 
 
@@ -51,6 +53,7 @@ def measure(options: argparse.Namespace) -> Dict[str, Any]:
         "machine": {
             "processor": platform.processor() or platform.machine(),
             "cores": os.cpu_count(),
+            "load_before": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         },
         "peers": chosen,
         "cases": {},

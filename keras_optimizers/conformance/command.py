@@ -11,6 +11,7 @@ from typing import Any, Dict, List
 from keras_optimizers.conformance import api, behaviour, html_report, references, results
 from keras_optimizers.conformance.recorder import cases
 from keras_optimizers.conformance.recorder.hosts import REFERENCES
+from keras_optimizers.suggestions import did_you_mean
 
 _BAD = 2
 
@@ -34,6 +35,12 @@ def _run(options: argparse.Namespace) -> int:
         print(f"wrote {options.history}")
         return 0
     _check_folder(options.html)
+    if options.class_name and options.class_name not in cases.CLASS_NAMES:
+        raise ValueError(
+            f"Unknown class {options.class_name!r} in --class."
+            f"{did_you_mean(options.class_name, cases.CLASS_NAMES)} There are: "
+            f"{', '.join(cases.CLASS_NAMES)}."
+        )
     expected = dict(_expectation(text) for text in options.expect or ())
     # Before TensorFlow is imported, which takes a second.
     for name in options.reference or ():
@@ -73,6 +80,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.html:
         with open(options.html, "w", encoding="utf-8") as opened:
             opened.write(html_report.page(found))
+        print(f"wrote {options.html}", file=sys.stderr)
     failed = results.failures(found, options.strict)
     if options.json:
         print(as_json(found, failed))
