@@ -13,6 +13,7 @@ import sys
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence
 
 import keras_optimizers
+from keras_optimizers import output
 
 _BAD_USAGE = 2
 
@@ -55,8 +56,12 @@ def main(arguments: Optional[List[str]] = None) -> int:
         SystemExit: With status 2 on bad usage, and with the script's own status where it exits.
     """
     given = sys.argv[1:] if arguments is None else arguments
-    options = _parser(given).parse_args(given)
-    return options.command(options)
+
+    def work() -> int:
+        options = _parser(given).parse_args(given)
+        return options.command(options)
+
+    return output.guarded(work)
 
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
