@@ -18,15 +18,10 @@ from keras_optimizers.checkpoint.eras.dialects import KERAS_3
 from keras_optimizers.checkpoint.eras.layouts import Layout
 from keras_optimizers.checkpoint.eras.releases import release_of
 from keras_optimizers.checkpoint.errors import CheckpointError
+from keras_optimizers.checkpoint.formats.archive_files import CONFIG, METADATA, WEIGHTS, Archive
 from keras_optimizers.checkpoint.formats.format import Format, WriteRequest
-from keras_optimizers.checkpoint.formats.keras_archive import (
-    CONFIG,
-    METADATA,
-    STATE_ATTRIBUTE,
-    WEIGHTS,
-    Archive,
-)
 from keras_optimizers.checkpoint.formats.keras_hdf5 import WholeModel, is_whole_model
+from keras_optimizers.checkpoint.formats.weights_h5 import STATE_ATTRIBUTE
 from keras_optimizers.checkpoint.report import LOST, RECOMPUTED, Report
 from keras_optimizers.checkpoint.state import Array, OptimizerState
 from keras_optimizers.checkpoint.storage import hdf5
