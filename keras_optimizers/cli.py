@@ -14,6 +14,7 @@ import sys
 from typing import Any, Callable, Dict, List, NamedTuple, NoReturn, Optional, Sequence
 
 import keras_optimizers
+from keras_optimizers import output
 from keras_optimizers.reference import OPTIMIZERS
 from keras_optimizers.suggestions import did_you_mean
 
@@ -71,8 +72,12 @@ def main(arguments: Optional[List[str]] = None) -> int:
         SystemExit: With status 2 on bad usage, and with the script's own status where it exits.
     """
     given = sys.argv[1:] if arguments is None else arguments
-    options = _parser(given).parse_args(given)
-    return options.command(options)
+
+    def work() -> int:
+        options = _parser(given).parse_args(given)
+        return options.command(options)
+
+    return output.guarded(work)
 
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:

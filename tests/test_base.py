@@ -63,8 +63,8 @@ def test_methods_of_other_optimizers_are_not_there_and_the_error_says_what_to_ca
     assert not hasattr(optimizer, name)
     with pytest.raises(AttributeError, match=f"no attribute '{name}': .*`get_updates"):
         getattr(optimizer, name)
-    with pytest.raises(AttributeError, match="^'Adam' object has no attribute 'minimise'$"):
-        optimizer.minimise
+    with pytest.raises(AttributeError, match=r"^'Adam' object has no attribute 'minimise'$"):
+        _ = optimizer.minimise
 
 
 def test_an_error_inside_a_property_of_a_subclass_is_shown_as_it_is():
@@ -74,7 +74,7 @@ def test_an_error_inside_a_property_of_a_subclass_is_shown_as_it_is():
             return self.rate * 2
 
     with pytest.raises(AttributeError, match="no attribute 'rate'"):
-        Mine().doubled
+        _ = Mine().doubled
 
 
 def test_a_loss_of_none_is_named():

@@ -11,11 +11,11 @@ from keras_optimizers.reference import OPTIMIZERS
 def plain_config(recording, class_name):
     """The recorded config of a class that was given nothing."""
     for name, case in cases.CASES.items():
-        if case.class_name == class_name and not case.arguments and case.floatx == "float32":
-            if not recording.refusal(name):
-                config = dict(recording.trace(name).config)
-                config["lr"] = config.get("lr", config.get("learning_rate"))
-                return config
+        is_plain = not case.arguments and case.floatx == "float32"
+        if case.class_name == class_name and is_plain and not recording.refusal(name):
+            config = dict(recording.trace(name).config)
+            config["lr"] = config.get("lr", config.get("learning_rate"))
+            return config
     return None
 
 
