@@ -36,6 +36,10 @@ class BuildError(Exception):
     """The library cannot be compiled here. The text is a sentence with the reason."""
 
 
+class NoCompilerError(BuildError):
+    """There is no C++ compiler."""
+
+
 class Compiler(NamedTuple):
     """A C++ compiler: its path, and the line with its name and version that it shows."""
 
@@ -53,31 +57,32 @@ def find_compiler() -> Compiler:
     """The compiler that CXX names, or one of the usual names.
 
     Raises:
-        BuildError: If there is none, or it does not run.
+        NoCompilerError: If there is none.
+        BuildError: If it does not run.
     """
     given = os.environ.get("CXX")
     names: Sequence[str] = (given,) if given else _COMPILERS
     path = next((found for found in map(shutil.which, names) if found), None)
     if path is None:
         looked_for = f"CXX={given}" if given else ", ".join(_COMPILERS)
-        raise BuildError(f"no C++ compiler was found (looked for {looked_for})")
+        raise NoCompilerError(f"no C++ compiler was found (looked for {looked_for})")
     try:
         shown = subprocess.check_output([path, "--version"], stderr=subprocess.DEVNULL)
     except (OSError, subprocess.CalledProcessError) as error:
         raise BuildError(f"the C++ compiler {path} does not run: {error}") from error
-    return Compiler(path, shown.decode(errors="replace").split("\n")[0].strip())
+    return Compiler(str(path), shown.decode(errors="replace").split("\n")[0].strip())
 
 
-def source_files(source: str, *suffixes: str) -> List[str]:
+def source_files(*suffixes: str) -> List[str]:
     """Paths of the files of the C++ source with one of the endings."""
-    names = sorted(os.listdir(source)) if os.path.isdir(source) else []
-    return [os.path.join(source, name) for name in names if name.endswith(suffixes)]
+    names = sorted(os.listdir(SOURCE)) if os.path.isdir(SOURCE) else []
+    return [os.path.join(SOURCE, name) for name in names if name.endswith(suffixes)]
 
 
-def source_hash(source: str = SOURCE) -> str:
+def source_hash() -> str:
     """A hash of the C++ source: libraries made from another source are not used."""
     found = hashlib.sha256()
-    for path in source_files(source, ".cc", ".h"):
+    for path in source_files(".cc", ".h"):
         found.update(os.path.basename(path).encode() + b"\0")
         with open(path, "rb") as file:
             found.update(file.read() + b"\0")
@@ -92,30 +97,24 @@ def compile_flags() -> List[str]:
     return ours + [flag for flag in tf.sysconfig.get_compile_flags() if not flag.startswith("-I")]
 
 
-def wanted(source: str = SOURCE) -> cache.Record:
+def wanted() -> cache.Record:
     """What the record of a library must say if the library is to run here."""
     return {
         "tensorflow": tf.__version__,
         "abi": tf.sysconfig.CXX11_ABI_FLAG,
         "machine": platform.machine(),
         "flags": compile_flags(),
-        "source": source_hash(source),
+        "source": source_hash(),
     }
 
 
-def build(
-    folder: Optional[str] = None,
-    source: str = SOURCE,
-    again: bool = False,
-    tick: Tick = lambda: None,
-) -> str:
+def build(folder: Optional[str] = None, again: bool = False, tick: Tick = lambda: None) -> str:
     """Compile the op, unless that has been done; the library's path.
 
     Where several processes want it at once, one compiles and the others wait.
 
     Arguments:
         folder: where to keep the library; None: the cache.
-        source: the folder with the C++ source.
         again: compile even if a library is there, or an earlier attempt has failed.
         tick: called a few times a second while the compiler runs.
 
@@ -126,7 +125,7 @@ def build(
     if sys.platform != "linux":
         raise BuildError(f"it is made for Linux, not for {sys.platform!r}")
     compiler = find_compiler()
-    record = dict(wanted(source), compiler=compiler.version)
+    record = dict(wanted(), compiler=compiler.version)
     folder = cache.folder() if folder is None else os.path.abspath(folder)
     stem = os.path.join(folder, _name(record))
     library = stem + cache.LIBRARY_SUFFIX
@@ -139,7 +138,7 @@ def build(
                 failed = _earlier_failure(stem)
                 if failed:
                     raise BuildError(f"{failed} (`keras-optimizers build` tries again)")
-            _build(compiler, record, source, stem, tick)
+            _build(compiler, record, stem, tick)
     except OSError as error:
         raise BuildError(
             f"the folder {folder!r} cannot be used: {error.strerror or error} "
@@ -158,12 +157,12 @@ def _name(record: cache.Record) -> str:
     return f"tensorflow-{record['tensorflow']}-abi{record['abi']}-{digest[:16]}"
 
 
-def _build(compiler: Compiler, record: cache.Record, source: str, stem: str, tick: Tick) -> None:
+def _build(compiler: Compiler, record: cache.Record, stem: str, tick: Tick) -> None:
     """Compile beside the place, and then rename."""
     failed = stem + ".failed" + cache.RECORD_SUFFIX
     with tempfile.TemporaryDirectory(dir=os.path.dirname(stem), prefix="building-") as scratch:
         try:
-            made = _compile(compiler, record["flags"], source, scratch, tick)
+            made = _compile(compiler, record["flags"], scratch, tick)
         except BuildError as error:
             cache.write_record(failed, dict(record, error=str(error)))
             raise
@@ -174,13 +173,11 @@ def _build(compiler: Compiler, record: cache.Record, source: str, stem: str, tic
         os.unlink(failed)
 
 
-def _compile(
-    compiler: Compiler, flags: Sequence[str], source: str, scratch: str, tick: Tick
-) -> str:
+def _compile(compiler: Compiler, flags: Sequence[str], scratch: str, tick: Tick) -> str:
     """Compile all files, as many at a time as there are cores, and link them; the result's path."""
-    sources = source_files(source, ".cc")
+    sources = source_files(".cc")
     if not sources:
-        raise BuildError(f"there is no C++ source in {source!r}")
+        raise BuildError(f"there is no C++ source in {SOURCE!r}")
     folders = [flag for flag in tf.sysconfig.get_compile_flags() if flag.startswith("-I")]
     commands, objects = [], []
     for path in sources:

@@ -1,16 +1,18 @@
 """Loads the native op: from the package `keras-optimizers-native`, from the cache, or compiled."""
 
 import importlib.util
+import threading
 import time
 from typing import Any, Callable, List, NamedTuple, Optional
 
 import tensorflow.compat.v1 as tf
 
 from keras_optimizers.lowering.native import cache, verdict
-from keras_optimizers.lowering.native.build import INSTALL_A_COMPILER, BuildError, build, wanted
+from keras_optimizers.lowering.native.build import BuildError, NoCompilerError, build, wanted
 
 # The optional package with libraries, one for each minor release of TensorFlow.
 PACKAGE = "keras_optimizers_native"
+_REMEDY = "docs/native.md: either is enough"
 
 
 class NativeUnavailableError(RuntimeError):
@@ -25,6 +27,7 @@ class _Outcome(NamedTuple):
 
 
 _outcome: Optional[_Outcome] = None
+_one_thread = threading.Lock()
 
 
 def load(required: bool = False) -> Optional[Any]:
@@ -40,14 +43,15 @@ def load(required: bool = False) -> Optional[Any]:
         NativeUnavailableError: If it is required. The text has the reason and the remedy.
     """
     global _outcome
-    if _outcome is None:
-        _outcome = _find_and_load()
-        if _outcome.module is None and not required:
-            tf.logging.warning(
-                "keras_optimizers: the native op is not used: %s. TensorFlow's own ops make the "
-                "same steps.",
-                _outcome.reason,
-            )
+    with _one_thread:
+        if _outcome is None:
+            _outcome = _find_and_load()
+            if _outcome.module is None and not required:
+                tf.logging.warning(
+                    "keras_optimizers: the native op is not used: %s. TensorFlow's own ops make "
+                    "the same steps.",
+                    _outcome.reason,
+                )
     if _outcome.module is None and required:
         raise NativeUnavailableError(
             f"The native op is required and cannot be had: {_outcome.reason}. Without "
@@ -59,9 +63,10 @@ def load(required: bool = False) -> Optional[Any]:
 def _find_and_load() -> _Outcome:
     try:
         path = find() or _build()
+    except NoCompilerError as error:
+        return _Outcome(None, f"{error} and the package {PACKAGE} is not installed ({_REMEDY})")
     except BuildError as error:
-        remedy = "" if "compiler was" not in str(error) else f" ({INSTALL_A_COMPILER})"
-        return _Outcome(None, f"{error}{remedy}")
+        return _Outcome(None, str(error))
     reason = verdict.of(path)
     if reason is not None:
         return _Outcome(None, f"{reason} ({path})")
