@@ -2,13 +2,12 @@
 
 from typing import Any, Callable, Dict, Hashable, List, NamedTuple, Optional, Sequence, Tuple
 
-import numpy as np
 import tensorflow.compat.v1 as tf
 
 from keras_optimizers.expressions import ADD, SUBTRACT, Expression
 from keras_optimizers.gradients import distinct_rows
 from keras_optimizers.lowering.assignments import is_ref
-from keras_optimizers.lowering.constants import Constants
+from keras_optimizers.lowering.constants import Constants, is_quotient_rewritten
 from keras_optimizers.lowering.native.formulas import Unsuitable, vanishes
 from keras_optimizers.lowering.native.program import Program, compile_program
 from keras_optimizers.lowering.patterns import Change
@@ -91,9 +90,7 @@ class NativeStep:
         rows: List[Tensor] = []
         if parameter.is_sparse:
             rows, gradients = map(list, zip(*map(distinct_rows, gradients)))
-        may_be_rewritten = program.may_be_rewritten or bool(
-            untouched and untouched.may_be_rewritten
-        )
+        may_be_rewritten = any(p.may_be_rewritten for p in (program, untouched) if p)
         with colocated_with(parameter.variable):
             return self._module.keras_optimizers_step(
                 variables=[
@@ -102,7 +99,7 @@ class NativeStep:
                 gradients=gradients,
                 rows=rows,
                 scalars=[self._scalar(scalar, parameter) for scalar in program.scalars],
-                is_rewritten=self._root_is_inverted(may_be_rewritten),
+                is_rewritten=self._rewritten(may_be_rewritten),
                 program=program.code,
                 untouched_program=untouched.code if untouched else (),
             )
@@ -112,24 +109,10 @@ class NativeStep:
             lambda leaf: self._constants.opaque(leaf.value, parameter.variable), {}
         )
 
-    def _root_is_inverted(self, matters: bool) -> Tensor:
-        """Whether the graph optimizer, as this session runs it, makes `x * rsqrt(y)` of a quotient.
-
-        Two numbers tell, for which the two round differently. The graph optimizer does not see
-        them, so it cannot compute the quotient itself.
-        """
-        if matters not in self._is_rewritten:
-            if matters:
-                x, y = (tf.placeholder_with_default(tf.constant(n), []) for n in _TELLING)
-                rewritten = tf.not_equal(x / tf.sqrt(y), _TELLING[0] / np.sqrt(_TELLING[1]))
-            else:
-                rewritten = tf.constant(False)
-            self._is_rewritten[matters] = rewritten
-        return self._is_rewritten[matters]
-
-
-# x / sqrt(y) and x * (1 / sqrt(y)) differ.
-_TELLING = np.float32(5.0), np.float32(3.0)
+    def _rewritten(self, may_be: bool) -> Tensor:
+        if may_be not in self._is_rewritten:
+            self._is_rewritten[may_be] = is_quotient_rewritten() if may_be else tf.constant(False)
+        return self._is_rewritten[may_be]
 
 
 def _is_of_the_right_kind(parameter: TrainedParameter) -> bool:
