@@ -63,15 +63,28 @@ METHODS_OF_OTHERS = {
 _OPTIMIZER_V2_METHODS = ("_resource_apply_dense", "_resource_apply_sparse", "_decayed_lr")
 
 
-def check_fused(value: Any) -> bool:
-    """The argument `fused`, which must be a bool.
+def check_flag(name: str, value: Any) -> bool:
+    """The argument `name`, which must be a bool.
 
     Raises:
         TypeError: If it is no bool.
     """
     if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"Expected fused to be True or False, received: {value!r}")
+        raise TypeError(f"Expected {name} to be True or False, received: {value!r}")
     return bool(value)
+
+
+def check_not_both(fused: bool, native: bool) -> None:
+    """Refuse the arguments `fused` and `native` together.
+
+    Raises:
+        ValueError: If both are set.
+    """
+    if fused and native:
+        raise ValueError(
+            "Expected at most one of fused and native, received: fused=True, native=True. The "
+            "first rounds otherwise than the default, the second gives the default's bits."
+        )
 
 
 def check_hyperparameter(owner: str, name: str, value: Any) -> None:

@@ -14,6 +14,7 @@ import sys
 from typing import Any, Callable, Dict, List, NamedTuple, NoReturn, Optional, Sequence
 
 import keras_optimizers
+from keras_optimizers import output
 from keras_optimizers.reference import OPTIMIZERS
 from keras_optimizers.suggestions import did_you_mean
 
@@ -25,6 +26,7 @@ examples:
   keras-optimizers run train.py
   keras-optimizers run train.py --epochs 5     what follows SCRIPT goes to the script
   keras-optimizers run --host keras train.py   for scripts that `import keras`, 2.2 or 2.3
+  keras-optimizers run --native train.py       the same bits, faster (see docs/native.md)
   keras-optimizers run --quiet train.py        without the line that says what is used
   python -m keras_optimizers run train.py      the same
 """
@@ -36,6 +38,7 @@ examples:
   keras-optimizers verify old.h5 new.keras                 prove the conversion
   keras-optimizers conformance --reference tf-1.10         equal to upstream, to the bit?
   keras-optimizers bench --case small                      measure
+  keras-optimizers build                                   compile the native op ahead
 """
 
 
@@ -71,8 +74,12 @@ def main(arguments: Optional[List[str]] = None) -> int:
         SystemExit: With status 2 on bad usage, and with the script's own status where it exits.
     """
     given = sys.argv[1:] if arguments is None else arguments
-    options = _parser(given).parse_args(given)
-    return options.command(options)
+
+    def work() -> int:
+        options = _parser(given).parse_args(given)
+        return options.command(options)
+
+    return output.guarded(work)
 
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
@@ -110,6 +117,12 @@ def _complete_run(parser: argparse.ArgumentParser) -> None:
         default="tf.keras",
         help="the Keras that the script uses: tf.keras (the default), or standalone Keras",
     )
+    parser.add_argument(
+        "--native",
+        action="store_true",
+        help="make steps with the native op where it can be had, which compiles it the first "
+        "time; the same as KERAS_OPTIMIZERS_NATIVE=1",
+    )
     parser.add_argument("script", metavar="SCRIPT", help="the Python file to run")
     parser.add_argument(
         "arguments", metavar="ARGS", nargs=argparse.REMAINDER, help="arguments of the script"
@@ -128,6 +141,14 @@ def _complete_bench(parser: argparse.ArgumentParser) -> None:
     parser.epilog = arguments.EXAMPLES
     arguments.add_arguments(parser)
     parser.set_defaults(command=_bench)
+
+
+def _complete_build(parser: argparse.ArgumentParser) -> None:
+    from keras_optimizers.lowering.native import arguments
+
+    parser.description, parser.epilog = arguments.DESCRIPTION, arguments.EXAMPLES
+    arguments.add_arguments(parser)
+    parser.set_defaults(command=_build)
 
 
 def _complete_inspect(parser: argparse.ArgumentParser) -> None:
@@ -161,6 +182,7 @@ COMMANDS: Dict[str, Command] = {
     "bench": Command(
         "measure the optimizers beside upstream's, OptimizerV2's and tf.train's", _complete_bench
     ),
+    "build": Command("compile the native op for this TensorFlow ahead of its use", _complete_build),
     "inspect": Command("show the optimizer's state in a checkpoint", _complete_inspect),
     "migrate": Command(
         "convert a checkpoint with optimizer state from one era to another", _complete_migrate
@@ -182,6 +204,16 @@ def _bench(options: argparse.Namespace) -> int:
 
     silence_deprecation_warnings()
     from keras_optimizers.bench import command
+
+    return command.run(options)
+
+
+def _build(options: argparse.Namespace) -> int:
+    from keras_optimizers.scripts import tensorflow_1
+
+    tensorflow_1.prepare()
+    _import_tensorflow()
+    from keras_optimizers.lowering.native import command
 
     return command.run(options)
 
@@ -234,6 +266,8 @@ def _run(options: argparse.Namespace) -> int:
     from keras_optimizers.scripts.defaults import noticed
     from keras_optimizers.scripts.removed import RemovedError, place
 
+    if options.native and os.environ.get("KERAS_OPTIMIZERS_NATIVE", "") in ("", "0"):
+        os.environ["KERAS_OPTIMIZERS_NATIVE"] = "1"
     tensorflow_1.prepare()
     _import_tensorflow()
     surroundings: Any = contextlib.ExitStack()

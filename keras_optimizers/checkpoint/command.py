@@ -5,6 +5,7 @@ import json
 import sys
 from typing import Any, Callable, Dict, List, Sequence
 
+from keras_optimizers import output
 from keras_optimizers.checkpoint import inspection, migration, verification
 from keras_optimizers.checkpoint.eras import configs
 from keras_optimizers.checkpoint.errors import CheckpointError
@@ -157,8 +158,10 @@ def _command(
         def guarded() -> int:
             try:
                 return work(options)
+            except output.OutputError as error:
+                return output.status_of(error)
             except (CheckpointError, OSError) as error:
-                print(f"keras-optimizers: {error}", file=sys.stderr)
+                output.complain(str(error))
                 return UNUSABLE
 
         found = [getattr(options, name, None) for name in path_arguments]
@@ -208,9 +211,9 @@ def inspect(options: argparse.Namespace) -> int:
     state = registry.read(options.file, **read_options(options))
     description = inspection.describe(state, norms=not options.no_norms, progress=_progress())
     if options.json:
-        print(json.dumps(description, indent=2))
+        output.show(json.dumps(description, indent=2))
     else:
-        print(inspection.as_text(description))
+        output.show(inspection.as_text(description))
     return FINE
 
 
@@ -219,6 +222,8 @@ def migrate(options: argparse.Namespace) -> int:
     if options.target is None and not options.in_place:
         print("keras-optimizers migrate: give DST, or --in-place", file=sys.stderr)
         return UNUSABLE
+    if options.report:
+        output.check_place(options.report)
     given = {"scope": options.scope if options.to == "saver" else None}
     given["keras_version"] = options.keras_version
     write_options = {name: value for name, value in given.items() if value is not None}
@@ -238,11 +243,17 @@ def migrate(options: argparse.Namespace) -> int:
         write_options=write_options,
     )
     report = inspection.describe_outcome(outcome)
-    if options.report:
-        with open(options.report, "w") as opened:
-            json.dump(report, opened, indent=2)
-        print(f"wrote the report to {options.report}", file=sys.stderr)
-    print(json.dumps(report, indent=2) if options.json else inspection.report_as_text(report))
+    try:
+        if options.report:
+            output.write_text(options.report, json.dumps(report, indent=2))
+            print(f"wrote the report to {options.report}", file=sys.stderr)
+        output.show(
+            json.dumps(report, indent=2) if options.json else inspection.report_as_text(report)
+        )
+    except output.OutputError as error:
+        if outcome.written and not error.pipe_is_closed:
+            raise output.OutputError(f"{error} The checkpoint itself is written.") from error
+        raise
     if options.strict and outcome.report.inexact:
         print(f"keras-optimizers: {migration.refuse_in_strict(outcome)}", file=sys.stderr)
         return DIFFERENT
@@ -260,9 +271,9 @@ def verify(options: argparse.Namespace) -> int:
     same = comparison.is_same(options.tolerance)
     description = inspection.describe_comparison(comparison, same)
     if options.json:
-        print(json.dumps(description, indent=2))
+        output.show(json.dumps(description, indent=2))
     else:
-        print(inspection.comparison_as_text(description))
+        output.show(inspection.comparison_as_text(description))
     return FINE if same else DIFFERENT
 
 

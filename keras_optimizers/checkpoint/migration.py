@@ -172,7 +172,8 @@ def _confirm(
     if problems:
         raise CheckpointError(
             f"Cannot write {path!r}: read again, the new file differs from what was meant "
-            f"({'; '.join(problems)}). It was removed. Please report this."
+            f"({'; '.join(problems)}). It was removed. Is the disk full? If it "
+            "is not, please report this."
         )
 
 
@@ -239,8 +240,14 @@ def migrate(
     if dry_run or (strict and report.inexact):
         return Outcome(report, fitted, comparison, False, None, target, format)
     backup = back_up(source) if in_place else None
-    with saved_model.as_file(model or source) as model_file:
-        write_prepared(prepared, target, model_file, progress, write_options)
+    try:
+        with saved_model.as_file(model or source) as model_file:
+            write_prepared(prepared, target, model_file, progress, write_options)
+    except BaseException:
+        # Never a file that has no other name: if it was replaced already, this is the old one.
+        if backup is not None and os.path.samefile(backup, source):
+            os.remove(backup)
+        raise
     return Outcome(report, fitted, comparison, True, backup, target, format)
 
 

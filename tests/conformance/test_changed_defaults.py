@@ -11,8 +11,8 @@ from keras_optimizers.reference import OPTIMIZERS
 def plain_config(recording, class_name):
     """The recorded config of a class that was given nothing."""
     for name, case in cases.CASES.items():
-        plain = case.class_name == class_name and not case.arguments
-        if plain and case.floatx == "float32" and not recording.refusal(name):
+        is_plain = not case.arguments and case.floatx == "float32"
+        if case.class_name == class_name and is_plain and not recording.refusal(name):
             config = dict(recording.trace(name).config)
             config["lr"] = config.get("lr", config.get("learning_rate"))
             return config

@@ -19,6 +19,7 @@ _IGNORED = (
     "ema_overwrite_frequency",
     "initial_accumulator_value",
     "fused",
+    "native",
 )
 
 _ALIASES = {"adamw": "adam"}

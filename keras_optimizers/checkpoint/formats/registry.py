@@ -9,6 +9,7 @@ from typing import Any, Dict, List, Optional
 from keras_optimizers.checkpoint.eras import layouts
 from keras_optimizers.checkpoint.errors import CheckpointError
 from keras_optimizers.checkpoint.formats import (
+    archive_files,
     keras_3_writer,
     keras_archive,
     keras_hdf5,
@@ -18,6 +19,7 @@ from keras_optimizers.checkpoint.formats import (
     saver,
     tensorflow_checkpoint,
     tf_train,
+    weights_h5,
 )
 from keras_optimizers.checkpoint.formats.format import Format, Reader, ReadRequest
 from keras_optimizers.checkpoint.matching import Candidate
@@ -26,7 +28,7 @@ from keras_optimizers.suggestions import did_you_mean
 
 # What several formats have in common; the first that recognises a file reads it.
 _READERS: List[Reader] = [
-    keras_archive.WEIGHTS_READER,
+    weights_h5.WEIGHTS_READER,
     keras_hdf5.READER,
     keras_archive.READER,
     saved_model.READER,
@@ -158,7 +160,7 @@ def has_embeddings(state: OptimizerState, model: Optional[str]) -> Optional[bool
         return True
     if model is None or reader_of(model) not in _HOLD_MODELS:
         return None
-    module = keras_archive if keras_archive.is_archive(model) else keras_hdf5
+    module = keras_archive if archive_files.is_archive(model) else keras_hdf5
     with saved_model.as_file(model) as file:
         return module.model_has_embeddings(file)
 
@@ -171,7 +173,7 @@ def model_candidates(path: str) -> List[Candidate]:
     """
     if saved_model.is_saved_model(path):
         found = saved_model.model_candidates(path)
-    elif keras_archive.is_archive(path):
+    elif archive_files.is_archive(path):
         found = keras_archive.model_candidates(path)
     else:
         reader_of(path)  # says what is wrong with the path
