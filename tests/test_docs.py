@@ -44,6 +44,7 @@ ELSEWHERE = {
         "docs/hosts/horovod.md",
         'model.save("incomplete.h5")',
     ): "test_horovod.test_two_new_processes_go_on_exactly_from_rank_0s_file",
+    ("docs/conformance.md", "import keras"): "conformance/from_pypi.main",
 }
 # Shell commands that no test runs, with the reason.
 NOT_RUN = {
