@@ -52,7 +52,8 @@ NOT_RUN = {
     "git": "changes the checkout",
     "pre-commit": "is not among the packages of the tests",
     "python -m pip": "installs packages; every environment of tox installs this one",
-    "python -m build": "is not among the packages of the tests; the release itself tries it",
+    "ci/release": "needs Python 3.11, and builds the last commit; takes twenty minutes",
+    "twine": "uploads",
     "keras-optimizers bench": "takes minutes; tests/test_bench.py runs the same command on less",
 }
 # What a page's Python blocks need that the page does not show, by page and number of the block.
