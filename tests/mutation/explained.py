@@ -1,5 +1,3 @@
 """Mutants that no test can or should kill, with the reason: module -> (line, changed line, reason)."""
 
-from typing import Dict, List, Tuple
-
 EXPLAINED = {}  # type: Dict[str, List[Tuple[str, str, str]]]

@@ -1,7 +1,7 @@
 """Which tests decide about the mutants of each module: the fast ones first, for the first failure
 ends a mutant's run. The tests must import the package in this process, not start a new one."""
 
-from typing import Dict, List, Tuple
+from typing import List, Tuple
 
 # pytest's arguments: a list of files or tests, and a -k expression or "".
 Tests = Tuple[List[str], str]
@@ -57,8 +57,20 @@ for _name, _tests in (
     ("checkpoint.eras.weight_lists", ["test_reading.py", "test_migrating.py"]),
     ("checkpoint.eras.releases", ["test_releases.py", "test_recorded_releases.py"]),
 ):
-    MODULES[_name] = [(["tests/checkpoint/" + one for one in _tests], ""), *MODULES["checkpoint.fitting"]]
-for _name in ("dense", "stacked", "sparse", "sparse_values", "fused", "patterns", "build", "values"):
+    MODULES[_name] = [
+        (["tests/checkpoint/" + one for one in _tests], ""),
+        *MODULES["checkpoint.fitting"],
+    ]
+for _name in (
+    "dense",
+    "stacked",
+    "sparse",
+    "sparse_values",
+    "fused",
+    "patterns",
+    "build",
+    "values",
+):
     _own = {"build": "rules", "values": "rules", "sparse_values": "sparse"}.get(_name, _name)
     if _own == "dense":
         _own = "rules"

@@ -24,7 +24,7 @@ import os
 import signal
 import sys
 import time
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from tests.mutation.explained import EXPLAINED
 from tests.mutation.modules import MODULES, Tests
