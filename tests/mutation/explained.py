@@ -1,3 +1,3 @@
-"""Mutants that no test can or should kill, with the reason: module -> (line, changed line, reason)."""
+"""Mutants that no test can kill, with the reason: by module (line, changed line, reason)."""
 
 EXPLAINED = {}  # type: Dict[str, List[Tuple[str, str, str]]]

@@ -51,31 +51,26 @@ MODULES = {
         (["tests/checkpoint"], "not hostile and not command"),
     ],
 }  # type: Dict[str, List[Tests]]
-for _name, _tests in (
-    ("checkpoint.eras.layouts", ["test_reading.py", "test_migrating.py"]),
-    ("checkpoint.eras.configs", ["test_reading.py", "test_migrating.py"]),
-    ("checkpoint.eras.weight_lists", ["test_reading.py", "test_migrating.py"]),
-    ("checkpoint.eras.releases", ["test_releases.py", "test_recorded_releases.py"]),
-):
-    MODULES[_name] = [
-        (["tests/checkpoint/" + one for one in _tests], ""),
-        *MODULES["checkpoint.fitting"],
-    ]
-for _name in (
-    "dense",
-    "stacked",
-    "sparse",
-    "sparse_values",
-    "fused",
-    "patterns",
-    "build",
-    "values",
-):
-    _own = {"build": "rules", "values": "rules", "sparse_values": "sparse"}.get(_name, _name)
-    if _own == "dense":
-        _own = "rules"
+for _name, _files in {
+    "layouts": ["test_reading.py", "test_migrating.py"],
+    "configs": ["test_reading.py", "test_migrating.py"],
+    "weight_lists": ["test_reading.py", "test_migrating.py"],
+    "releases": ["test_releases.py", "test_recorded_releases.py"],
+}.items():
+    _first = (["tests/checkpoint/" + one for one in _files], "")
+    MODULES["checkpoint.eras." + _name] = [_first, *MODULES["checkpoint.fitting"]]
+for _name, _file in {
+    "build": "test_rules.py",
+    "dense": "test_rules.py",
+    "fused": "test_fused.py",
+    "patterns": "test_patterns.py",
+    "sparse": "test_sparse.py",
+    "sparse_values": "test_sparse.py",
+    "stacked": "test_stacked.py",
+    "values": "test_rules.py",
+}.items():
     MODULES["lowering." + _name] = [
-        (["tests/test_%s.py" % _own], ""),
+        (["tests/" + _file], ""),
         (_STEPS, ""),
         (["tests/test_stacked.py", "tests/test_sparse.py", "tests/test_fused.py"], ""),
         (["tests/conformance/test_ours.py"], "115_to_the_bit"),
