@@ -54,6 +54,7 @@ NOT_RUN = {
     "python -m pip": "installs packages; every environment of tox installs this one",
     "ci/release": "needs Python 3.11, and builds the last commit; takes twenty minutes",
     "twine": "uploads",
+    "keras-optimizers build": "needs a C++ compiler; tests/test_native_library.py runs it",
     "keras-optimizers bench": "takes minutes; tests/test_bench.py runs the same command on less",
 }
 # What a page's Python blocks need that the page does not show, by page and number of the block.
