@@ -3,7 +3,6 @@
 import pytest
 
 _PRIVATE = "uses private modules of TensorFlow 1.15"
-_GPU_BUILD = "asks TensorFlow 1.15's build for GPUs"
 _STANDALONE = "standalone Keras 2.2 and 2.3 need TensorFlow 1.15"
 _HOROVOD = "Horovod is compiled for TensorFlow 1.15"
 _SPEED = "bounds on size and speed were measured on TensorFlow 1.15"
@@ -23,7 +22,6 @@ LEFT_OUT = {
     "tests/test_cli.py::test_run_gives_a_script_our_optimizers": "tensorflow_2/test_scripts.py "
     "does the same",
     "tests/test_tf_optimizer.py::test_under_eager_execution": _PRIVATE,
-    "tests/hosts/test_gpu_kernels.py": _GPU_BUILD,
     "tests/hosts/test_placement.py": _PRIVATE,
     "tests/hosts/test_standalone_keras.py": _STANDALONE,
     "tests/strangers": _STANDALONE,
