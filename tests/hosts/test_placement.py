@@ -32,6 +32,8 @@ def device_of(op):
         name = group.decode()[len("loc:@") :]
         if name != op.name:
             return device_of(graph.get_operation_by_name(name))
+    if op.type == "ReadVariableOp" and not op.device:  # TensorFlow 2 leaves it to the placer
+        return device_of(op.inputs[0].op)
     return op.device
 
 
