@@ -148,7 +148,7 @@ class Context:
         return self._other_square_roots(ours) and _roughly(trace, expected)
 
     def ours(self) -> List[Any]:
-        """The recordings of the old classes inside TensorFlow: of 1.15, and of 2.15 if it runs here.
+        """The recordings of the old classes inside TensorFlow 1.15, and 2.15 if its roots are here.
 
         Without those that cannot excuse anything: the reference itself, and all where they have no
         class that the subject stands for.
