@@ -9,7 +9,7 @@ from keras_optimizers.conformance.recorder.cases import CASES
 STATUSES = {
     "equal": "conforms at the level that is asked for",
     "explained": "differs as far as square roots explain, which are not the recording's here",
-    "documented": "differs from the reference exactly as TensorFlow 1.15's old classes do",
+    "documented": "differs from the reference exactly as TensorFlow's own old classes do",
     "skipped": "the reference cannot say",
     "expected": "fails, and that was expected",
     "different": "differs",
