@@ -88,7 +88,7 @@ def _is_statistic(path: str) -> bool:
 
 def _slots(children: Dict[str, int], role: str) -> List[int]:
     """The numbers of a role's slots, in their order."""
-    found = []
+    found: List[int] = []
     while f"{role}_{len(found)}" in children:
         found.append(children[f"{role}_{len(found)}"])
     return found

@@ -302,14 +302,18 @@ def _save_objects(request: WriteRequest, whole: str, prefix: str, compiled: bool
         CheckpointError: If this TensorFlow's Keras cannot load the model.
     """
     keras = _keras()
-    keras_hdf5_writer.write(
-        request._replace(path=whole, layout=layouts.OPTIMIZER_V2, progress=None, confirm=None)
-    )
+    try:
+        keras_hdf5_writer.write(
+            request._replace(path=whole, layout=layouts.OPTIMIZER_V2, progress=None, confirm=None)
+        )
+    except CheckpointError as error:
+        raise type(error)(str(error).replace(repr(whole), repr(request.path))) from error
     tf = bundles.require_tensorflow()
     try:
         with tf.Graph().as_default(), tf.Session().as_default():
             loaded = keras.models.load_model(whole, compile=compiled)
-            loaded.save_weights(prefix, save_format="tf")
+            with bundles.stored_by_tensorflow(request.path):
+                loaded.save_weights(prefix, save_format="tf")
     except (AttributeError, LookupError, NotImplementedError, TypeError, ValueError) as error:
         raise CheckpointError(
             f"This TensorFlow's Keras cannot load the model of {request.source!r}: {error}"

@@ -102,7 +102,8 @@ def written_checkpoint_graph(nodes: Sequence[Node]) -> bytes:
 
 def keys_of(node: Node) -> List[str]:
     """The names of the tensors that hold an object's values."""
-    others = [text(message(value), 3) for field, value in node.others if field == 2]
+    attributes = nested({2: [value for field, value in node.others if field == 2]}, 2)
+    others = [text(message(attribute), 3) for attribute in attributes]
     return [key for key in (node.key, *others) if key]
 
 
