@@ -48,5 +48,5 @@ def in_turn(runners: Dict[str, Any], rounds: int, tick: Callable[[], None]) -> D
 
 def _timing(taken: Sequence[Seconds]) -> Timing:
     clock, cpu = (1e3 * np.array(values) for values in zip(*taken))
-    quartiles = (float(np.percentile(clock, q)) for q in (50, 25, 75))
-    return Timing(*quartiles, float(np.median(cpu)))
+    median, lower, upper = (float(np.percentile(clock, q)) for q in (50, 25, 75))
+    return Timing(median, lower, upper, float(np.median(cpu)))
