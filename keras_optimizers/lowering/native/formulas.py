@@ -134,7 +134,9 @@ _ONE_OPERAND = {ROOT, SQUARE, MAGNITUDE}
 
 
 def _same_family(one: Node, other: Node) -> bool:
-    return any({one.operator, other.operator} <= set(f) for f in ((ADD, SUBTRACT), (MULTIPLY, DIVIDE)))
+    return any(
+        {one.operator, other.operator} <= set(f) for f in ((ADD, SUBTRACT), (MULTIPLY, DIVIDE))
+    )
 
 
 def is_scalar(formula: Expression) -> bool:
