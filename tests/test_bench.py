@@ -89,6 +89,24 @@ def test_a_python_without_pytorch_is_said_before_measuring(program, words, capsy
     assert words in capsys.readouterr().err
 
 
+def of_machine(load, lower, upper):
+    timing = {"median": 2.0, "lower": lower, "upper": upper}
+    record = {"optimizer": "Adam", "milliseconds": {"upstream": timing, "exact": timing}}
+    machine = {"cores": 2, "load_before": load}
+    peers = ["upstream", "exact"]
+    results = {"machine": machine, "peers": peers, "clock": "median"}
+    return dict(results, cases={"small": [record]}, extras={})
+
+
+def test_a_machine_that_is_too_noisy_or_busy_for_ratios_is_said():
+    quiet = report.markdown(of_machine(0.1, 1.9, 2.1))
+    assert "Measure again" not in quiet
+    noisy = report.markdown(of_machine(0.1, 1.5, 2.5))
+    assert "too noisy for these ratios: Adam (upstream ± 25%). Measure again" in noisy
+    busy = report.markdown(of_machine(3.4, 1.9, 2.1))
+    assert busy.startswith("The machine was busy") and "load average 3.4 on 2 cores" in busy
+
+
 @pytest.mark.parametrize(
     "wrong", [["--case", "huge"], ["--rounds", "0"], ["--optimizer", "Lion"], ["--extra", "luck"]]
 )

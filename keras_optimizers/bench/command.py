@@ -11,6 +11,7 @@ from typing import Any, Callable, Dict, List
 import tensorflow.compat.v1 as tf
 
 import keras_optimizers
+from keras_optimizers import output
 from keras_optimizers.bench import extras, peers, report, torch_peers
 from keras_optimizers.bench import measure as measure_module
 from keras_optimizers.bench.arguments import EXTRAS
@@ -26,21 +27,27 @@ def run(options: argparse.Namespace) -> int:
         if path and not os.path.isdir(folder):
             print(f"keras-optimizers: there is no folder {folder!r} for {path!r}", file=sys.stderr)
             return 2
+        if path:
+            output.check_place(path)
     try:
         results = measure(options)
     except torch_peers.TorchError as error:
         print(f"keras-optimizers: {error}", file=sys.stderr)
         return 2
-    print(report.markdown(results))
-    if options.json:
-        with open(options.json, "w") as file:
-            json.dump(results, file, indent=1)
+    if options.json:  # first: standard output may be a closed pipe
+        output.write_text(options.json, json.dumps(results, indent=1))
+        print(f"wrote {options.json}", file=sys.stderr)
+    output.show(report.markdown(results))
     if options.plot:
         try:
             report.plot(results, options.plot)
         except ImportError as error:
             print(f"keras-optimizers: {error}", file=sys.stderr)
             return 2
+        except OSError as error:
+            reason = error.strerror or error
+            raise output.OutputError(f"Cannot write {options.plot!r}: {reason}.") from error
+        print(f"wrote {options.plot}", file=sys.stderr)
     return 0
 
 
@@ -58,6 +65,7 @@ def measure(options: argparse.Namespace) -> Dict[str, Any]:
         "machine": {
             "processor": platform.processor() or platform.machine(),
             "cores": os.cpu_count(),
+            "load_before": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         },
         "peers": chosen,
         "clock": "cpu" if options.cpu else "median",

@@ -7,6 +7,11 @@ from keras_optimizers.bench.cases import CASES
 
 Record = Dict[str, Any]
 
+# A ratio of medians says nothing where half the distance of the quartiles is this part of one.
+NOISY = 0.1
+# So many processes wanted a core, on average over the minute before.
+BUSY = 0.5
+
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = ["| " + " | ".join(header) + " |", "| " + " | ".join("---" for _ in header) + " |"]
@@ -68,6 +73,37 @@ def _steps(records: Sequence[Record], chosen: Sequence[str], clock: str) -> str:
     return _table(header, rows)
 
 
+def _noise(records: Sequence[Record]) -> List[str]:
+    """Which optimizers' ratios say nothing, because a peer's own times vary more."""
+    found = []
+    for record in records:
+        spreads = {
+            peer: (timing["upper"] - timing["lower"]) / 2 / timing["median"]
+            for peer, timing in record["milliseconds"].items()
+        }
+        worst = max(spreads, key=lambda peer: spreads[peer])
+        if spreads[worst] > NOISY:
+            found.append(f"{record['optimizer']} ({worst} ± {spreads[worst]:.0%})")
+    if not found:
+        return []
+    return [
+        "The machine was too noisy for these ratios: "
+        + ", ".join(found)
+        + ". Measure again when nothing else runs."
+    ]
+
+
+def _busy(machine: Record) -> List[str]:
+    """A sentence where other processes were running before the measurement."""
+    load = machine.get("load_before")
+    if load is None or load < BUSY:
+        return []
+    return [
+        f"The machine was busy before the measurement began (load average {load:.1f} on "
+        f"{machine['cores']} cores): do not trust the ratios. Measure again when nothing else runs."
+    ]
+
+
 def _measured(records: Sequence[Record], chosen: Sequence[str]) -> List[str]:
     """The peers that at least one record has."""
     return [peer for peer in chosen if any(peer in one["milliseconds"] for one in records)]
@@ -122,9 +158,10 @@ def markdown(results: Record) -> str:
     """All that was measured, as Markdown."""
     chosen, clock = results["peers"], results["clock"]
     here = [peer for peer in chosen if peer not in peers.TORCH]
-    parts: List[str] = []
+    parts = _busy(results["machine"])
     for name, records in results["cases"].items():
-        parts += [f"### {CASES[name].title}", _steps(records, _measured(records, chosen), clock)]
+        steps = _steps(records, _measured(records, chosen), clock)
+        parts += [f"### {CASES[name].title}", steps, *_noise(records)]
         speeds = [r["bandwidth_gigabytes_per_second"] for r in records if "bandwidth_share" in r]
         if speeds:
             slowest, fastest = min(speeds), max(speeds)
