@@ -363,6 +363,15 @@ class Optimizer(HostOptimizer, ListedForEstimators):
 
     # The learning rate by its names, and the optimizer in messages.
 
+    def __getattr__(self, name: str) -> Any:
+        # Not methods: hosts ask `hasattr(optimizer, "minimize")`, and take it for another kind.
+        hint = checks.METHODS_OF_OTHERS.get(name)
+        if hint is not None:
+            raise AttributeError(
+                f"{type(self).__name__!r} object has no attribute {name!r}: {hint}"
+            )
+        return object.__getattribute__(self, name)  # fails as it did, with the text of a property
+
     @property
     def lr(self):
         # type: () -> Any

@@ -52,6 +52,14 @@ def refuse_methods_of_optimizer_v2(optimizer: Any, base: type) -> None:
         )
 
 
+# Methods that tf.train's optimizers and later ones have, and what to call here.
+METHODS_OF_OTHERS = {
+    "minimize": "as in Keras 2, `get_updates(loss, params)` returns the ops that make one step; "
+    "run them together, `session.run(optimizer.get_updates(loss, params))`.",
+    "apply_gradients": "as in Keras 2, `get_updates(loss, params)` computes the gradients and "
+    "returns the ops that make one step. For gradients of your own override "
+    "`get_gradients(loss, params)`.",
+}
 _OPTIMIZER_V2_METHODS = ("_resource_apply_dense", "_resource_apply_sparse", "_decayed_lr")
 
 
@@ -116,7 +124,7 @@ def check_parameters(parameters: Any) -> List[Variable]:
         ValueError: If a member is anything else, or is listed twice.
     """
     if parameters is None:
-        raise AttributeError(_none_has_no_op("`params` is None, not a list of variables."))
+        raise AttributeError(none_has_no_op("`params` is None, not a list of variables."))
     if not isinstance(parameters, (list, tuple)):
         kind = "Variable" if is_variable(parameters) else type(parameters).__name__
         raise TypeError(
@@ -135,7 +143,7 @@ def check_parameters(parameters: Any) -> List[Variable]:
                     "example `model.trainable_weights`."
                 )
             if parameter is None:
-                raise AttributeError(_none_has_no_op(f"{where} is None, not a variable."))
+                raise AttributeError(none_has_no_op(f"{where} is None, not a variable."))
             raise ValueError(
                 f"{NO_GRADIENT} {where} is {parameter!r}, not a variable. Pass the variables "
                 "to train, for example `model.trainable_weights`."
@@ -150,7 +158,8 @@ def check_parameters(parameters: Any) -> List[Variable]:
     return parameters
 
 
-def _none_has_no_op(explanation: str) -> str:
+def none_has_no_op(explanation: str) -> str:
+    """Upstream's words for a None, and which one it is."""
     return f"'NoneType' object has no attribute 'op': {explanation}"
 
 

@@ -62,6 +62,9 @@ def pytest_collection_modifyitems(config, items):
     """
     if tf is not None and not tf.__version__.startswith("1."):
         applicable.leave_out(items)
+    for item in items:  # `-m "not slow"` takes the place of the default `-m`
+        if item.get_closest_marker("reliability"):
+            item.add_marker(pytest.mark.slow)
     if os.environ.get("PYTEST_XDIST_WORKER"):
         items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 

@@ -139,6 +139,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: Any) -> None:
     """The table, and the report where one is asked for."""
     if not _RESULTS:
         return
+    from keras_optimizers import output
     from keras_optimizers.conformance import html_report, results
 
     found = _results()
@@ -150,6 +151,9 @@ def pytest_terminal_summary(terminalreporter: Any, config: Any) -> None:
         terminalreporter.write_line(message, red=True)
     path = config.getoption("--conformance-report")
     if path:
-        with open(path, "w", encoding="utf-8") as opened:
-            opened.write(html_report.page(found))
-        terminalreporter.write_line(f"wrote {path}")
+        try:
+            output.write_text(path, html_report.page(found))
+        except output.OutputError as error:
+            terminalreporter.write_line(str(error), red=True)
+        else:
+            terminalreporter.write_line(f"wrote {path}")

@@ -13,7 +13,7 @@ import pytest
 
 from keras_optimizers.checkpoint.architecture import layers, model_config, weight_places
 from keras_optimizers.checkpoint.architecture.layer_arguments import KERAS_2, KERAS_3, TF_KERAS_2
-from keras_optimizers.checkpoint.architecture.model_config import UntranslatableModel
+from keras_optimizers.checkpoint.architecture.translation import UntranslatableModel
 
 FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "model_configs")
 FILES = sorted(

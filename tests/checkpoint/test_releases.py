@@ -291,7 +291,7 @@ def test_a_sequential_model_in_a_sequential_model_goes_to_keras_3_with_its_name(
 ):
     source, target = files.of_release(era, case), str(tmp_path / "t.keras")
     assert not migrate(source, target, "keras-3").report.inexact
-    from keras_optimizers.checkpoint.formats.keras_archive import Archive
+    from keras_optimizers.checkpoint.formats.archive_files import Archive
 
     with Archive(target) as archive:
         layers = archive.config["config"]["layers"]
@@ -308,7 +308,7 @@ def test_nadam_of_keras_3_is_written_in_the_order_of_its_release(era, case, tmp_
         migrate(source, target, "keras-3", write_options=options)
         if version is None:  # a file of Keras 3 stays one of its release
             first = era in ("keras-3.0", "keras-3.4", "keras-3.8")
-        from keras_optimizers.checkpoint.formats.keras_archive import Archive
+        from keras_optimizers.checkpoint.formats.archive_files import Archive
 
         with Archive(target) as archive:
             shapes = [archive.weights["optimizer/vars/%d" % n].shape for n in range(3)]
@@ -344,7 +344,7 @@ def test_a_functional_model_is_said_not_to_load_in_keras_3_0(case, said, tmp_pat
 
 
 def test_keras_3_finds_what_its_early_releases_look_for(tmp_path):
-    from keras_optimizers.checkpoint.formats.keras_archive import Archive
+    from keras_optimizers.checkpoint.formats.archive_files import Archive
 
     target = str(tmp_path / "t.keras")
     migrate(files.source("keras-2.3", "adam"), target, "keras-3")

@@ -18,19 +18,14 @@ from keras_optimizers.checkpoint.eras.dialects import KERAS_3
 from keras_optimizers.checkpoint.eras.layouts import Layout
 from keras_optimizers.checkpoint.eras.releases import release_of
 from keras_optimizers.checkpoint.errors import CheckpointError
+from keras_optimizers.checkpoint.formats.archive_files import CONFIG, METADATA, WEIGHTS, Archive
 from keras_optimizers.checkpoint.formats.format import Format, WriteRequest
-from keras_optimizers.checkpoint.formats.keras_archive import (
-    CONFIG,
-    METADATA,
-    STATE_ATTRIBUTE,
-    WEIGHTS,
-    Archive,
-)
 from keras_optimizers.checkpoint.formats.keras_hdf5 import WholeModel, is_whole_model
+from keras_optimizers.checkpoint.formats.weights_h5 import STATE_ATTRIBUTE
 from keras_optimizers.checkpoint.report import LOST, RECOMPUTED, Report
 from keras_optimizers.checkpoint.state import Array, OptimizerState
 from keras_optimizers.checkpoint.storage import hdf5
-from keras_optimizers.checkpoint.storage.atomic_files import written_whole
+from keras_optimizers.checkpoint.storage.atomic_files import stored, written_whole
 
 SNIPPET = """\
 import json, h5py, keras
@@ -88,7 +83,6 @@ def _translated(config: Optional[Dict[str, Any]], report: Report) -> Dict[str, A
 
 def _write_archive(request: WriteRequest) -> None:
     state, path, source, report = request.state, request.path, request.source, request.report
-    h5py = hdf5.require_h5py()
     if source is not None and zipfile.is_zipfile(source):
         with Archive(source) as archive:
             config, metadata = dict(archive.config), archive.metadata
@@ -108,13 +102,13 @@ def _write_archive(request: WriteRequest) -> None:
             f"Cannot write {path!r}: the source holds no model, and a .keras file is a whole "
             "one. Use an ending of .weights.h5 for the optimizer's state alone."
         )
-    with WholeModel(source) as model, tempfile.TemporaryDirectory() as folder:
+    with stored(path), WholeModel(source) as model, tempfile.TemporaryDirectory() as folder:
         old = model.architecture()
         training = model.json_attribute("training_config") or {}
         config = _translated(old, report)
         config["compile_config"] = _compile_config(training, report)
         metadata = {"date_saved": ""}
-        with h5py.File(os.path.join(folder, "layers.h5"), "w") as weights:
+        with hdf5.created(os.path.join(folder, "layers.h5")) as weights:
             _write_layers(model, old or {}, weights, _values_for(state, source))
             _pack(request, config, metadata, weights)
 
@@ -172,7 +166,6 @@ def _pack(
 ) -> None:
     state, layout = request.state, request.layout
     metadata = dict(metadata, keras_version=layout.keras_version)
-    h5py = hdf5.require_h5py()
     compiled = dict(config.get("compile_config") or {})
     compiled["optimizer"] = serialized(layout, state)
     if compiled.get("steps_per_execution") is None:
@@ -180,8 +173,8 @@ def _pack(
         compiled["steps_per_execution"] = 1
     config["compile_config"] = compiled
     with written_whole(request.path, request.confirm) as partial:
-        with written_whole(partial + ".h5") as weights_path:
-            with h5py.File(weights_path, "w") as target:
+        with written_whole(partial + ".h5", shown=request.path) as weights_path:
+            with hdf5.created(weights_path) as target:
                 hdf5.copy_attributes(layers, target)
                 for name in layers:
                     if name != "optimizer":
@@ -217,8 +210,7 @@ def _write_variables(request: WriteRequest, target: Any) -> None:
 def _write_state_file(request: WriteRequest) -> None:
     """The optimizer's variables; the layers' too where the source tells where they belong."""
     state, source, report = request.state, request.source, request.report
-    h5py = hdf5.require_h5py()
-    with written_whole(request.path, request.confirm) as partial, h5py.File(partial, "w") as target:
+    with written_whole(request.path, request.confirm) as partial, hdf5.created(partial) as target:
         if source is not None:
             _copy_layers(source, target, _values_for(state, source), report)
         _write_variables(request, target)

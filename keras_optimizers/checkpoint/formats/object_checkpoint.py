@@ -276,14 +276,20 @@ def write(request: WriteRequest) -> None:
     keras = _keras()
     with folder_beside(path) as folder:
         whole, objects = os.path.join(folder, "whole.h5"), os.path.join(folder, "objects")
-        keras_hdf5_writer.write(
-            request._replace(path=whole, layout=layouts.OPTIMIZER_V2, progress=None, confirm=None)
-        )
+        try:
+            keras_hdf5_writer.write(
+                request._replace(
+                    path=whole, layout=layouts.OPTIMIZER_V2, progress=None, confirm=None
+                )
+            )
+        except CheckpointError as error:
+            raise type(error)(str(error).replace(repr(whole), repr(path))) from error
         tf = bundles.require_tensorflow()
         try:
             with tf.Graph().as_default(), tf.Session().as_default():
                 loaded = keras.models.load_model(whole)
-                loaded.save_weights(objects, save_format="tf")
+                with bundles.stored_by_tensorflow(path):
+                    loaded.save_weights(objects, save_format="tf")
         except (AttributeError, LookupError, NotImplementedError, TypeError, ValueError) as error:
             raise CheckpointError(
                 f"This TensorFlow's Keras cannot load the model of {source!r}: {error}"

@@ -6,6 +6,7 @@ names mean is said in `saver`, `tf_train` and
 """
 
 import contextlib
+import errno
 import os
 import shutil
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple
@@ -14,7 +15,11 @@ import numpy as np
 
 from keras_optimizers.checkpoint.errors import CheckpointError
 from keras_optimizers.checkpoint.state import Array
-from keras_optimizers.checkpoint.storage.atomic_files import folder_beside, to_disk
+from keras_optimizers.checkpoint.storage.atomic_files import (
+    folder_beside,
+    not_stored,
+    to_disk,
+)
 from keras_optimizers.checkpoint.storage.object_graphs import (
     OBJECT_GRAPH,
     Node,
@@ -176,16 +181,34 @@ def write_bundle(
         for number, portion in enumerate(_portions(tensors)):
             part = os.path.join(folder, f"part{number}", "part")
             os.mkdir(os.path.dirname(part))
-            _save(part, [(name, array.read()) for name, array in portion])
+            with stored_by_tensorflow(prefix):
+                _save(part, [(name, array.read()) for name, array in portion])
             parts.append(part)
             done += sum(array.size_in_bytes for _, array in portion)
             if progress is not None:
                 progress(done, total)
         merged = os.path.join(folder, "merged")
-        _merge(parts, merged)
+        with stored_by_tensorflow(prefix):
+            _merge(parts, merged)
         if confirm is not None:
             confirm(merged)
         move_bundle(merged, prefix)
+
+
+@contextlib.contextmanager
+def stored_by_tensorflow(path: str) -> Iterator[None]:
+    """Turn what TensorFlow raises about a disk into one sentence about `path`.
+
+    Raises:
+        CheckpointError: If TensorFlow could not write.
+    """
+    errors = require_tensorflow().errors
+    try:
+        yield
+    except errors.OpError as error:
+        # Such as "FILE; No space left on device", a line of its own before the stack.
+        reason = str(error.message).splitlines()[0].rpartition("; ")[2]
+        raise not_stored(path, OSError(errno.EIO, reason)) from error
 
 
 def move_bundle(source: str, prefix: str) -> None:

@@ -18,8 +18,9 @@ from keras_optimizers.tensorflow_private import RELEASE
 
 SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "source")
 
-# The flags that decide the bits: no multiplication is joined with an addition.
-_FLAGS = ("-O3", "-DNDEBUG", "-fPIC", "-ffp-contract=off")
+# For the bits, no multiplication is joined with an addition. For older systems, memory is given
+# back without its size.
+_FLAGS = ("-O3", "-DNDEBUG", "-fPIC", "-ffp-contract=off", "-fno-sized-deallocation")
 # TensorFlow's packages are compiled so: the same packets, and the same alignment of memory.
 _MACHINE_FLAGS: Dict[str, Tuple[str, ...]] = {"x86_64": ("-mavx",)}
 _COMPILERS = ("c++", "g++", "clang++")

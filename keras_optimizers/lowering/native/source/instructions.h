@@ -68,7 +68,7 @@ template <typename T>
 using ProductOf = Eigen::internal::scalar_product_op<T>;
 template <typename T>
 using QuotientOf = Eigen::internal::scalar_quotient_op<T>;
-#if TF_MAJOR_VERSION >= 2
+#if TF_MAJOR_VERSION >= 2  // there the larger of a number and NaN is NaN, on either side
 template <typename T>
 using LargerOf = Eigen::internal::scalar_max_op<T, T, Eigen::PropagateNaN>;
 #else
