@@ -151,7 +151,12 @@ def importance_sampling_svrg(model):
 
     wrapper = SVRGWrapper(model)
     model.optimizer = wrapper.optimizer
-    return wrapper._train_on_batch, lambda x, y: wrapper.train_batch(x, y, None)
+
+    def step(features, labels):
+        wrapper.update_grad([(features + 0.1, labels)])  # also takes the snapshot
+        wrapper.train_batch(features, labels, None)
+
+    return wrapper._train_on_batch, step
 
 
 KERAS_22, KERAS_23, TF_KERAS = "keras==2.2.5", "keras==2.3.1", "tf.keras"
