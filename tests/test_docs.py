@@ -14,6 +14,7 @@ from typing import Dict, List
 import pytest
 
 from keras_optimizers import cli
+from keras_optimizers.tensorflow_private import RELEASE
 from tests import test_extending
 from tests.pages import PAGES, ROOT, Block, blocks_of, prepare, read
 
@@ -44,11 +45,13 @@ ELSEWHERE = {
         "docs/hosts/horovod.md",
         'model.save("incomplete.h5")',
     ): "test_horovod.test_two_new_processes_go_on_exactly_from_rank_0s_file",
+    ("docs/conformance.md", "import keras"): "conformance/from_pypi.main",
 }
 # Shell commands that no test runs, with the reason.
 NOT_RUN = {
     ". .tox/horovod/bin/activate": "needs Horovod, which ci/horovod compiles",
     "horovodrun": "needs Horovod; tests/test_horovod.py runs the example in two processes",
+    "export": "is the shell's own; tests/conftest.py sets the variable where tf_keras is there",
     "git": "changes the checkout",
     "pre-commit": "is not among the packages of the tests",
     "python -m pip": "installs packages; every environment of tox installs this one",
@@ -139,11 +142,17 @@ def commands_of(page: str) -> Dict[str, int]:
 
 
 def run_python(code: str, folder: object, *arguments: str) -> str:
-    """What a program prints that runs in an empty folder."""
+    """What a program prints that runs in an empty folder; on TensorFlow 2 as on TensorFlow 1."""
     path = os.path.join(str(folder), "example.py")
     with open(path, "w", encoding="utf-8") as opened:
         opened.write(code)
-    return run([sys.executable, path, *arguments], folder)
+    adapted = ["-m", "tests.tensorflow_2.as_tensorflow_1"] if needs_tensorflow_1(code) else []
+    return run([sys.executable, *adapted, path, *arguments], folder)
+
+
+def needs_tensorflow_1(code: str) -> bool:
+    """Whether a program needs help on the TensorFlow that is installed."""
+    return RELEASE.first != (1, 15) and "disable_v2_behavior" not in code
 
 
 def run(command: List[str], folder: object) -> str:
