@@ -165,8 +165,11 @@ def run_tests(tests: List[Tests], finder: Optional[_Finder], log: str, limit: fl
             os.waitpid(child, 0)
             return "too slow"
         time.sleep(0.02)
-    if os.WIFSIGNALED(status) and os.WTERMSIG(status) in (signal.SIGKILL, signal.SIGXCPU):
-        return "too slow"
+    if os.WIFSIGNALED(status):
+        number = os.WTERMSIG(status)
+        if number in (signal.SIGTERM, signal.SIGINT):
+            raise KeyboardInterrupt  # someone ended the run: that says nothing about the mutant
+        return "too slow" if number in (signal.SIGKILL, signal.SIGXCPU) else "failed: crashed"
     if status == 0:
         return "passed"
     with open(log, errors="replace") as file:
