@@ -336,9 +336,10 @@ def test_a_program_that_reaches_beyond_the_registers_is_refused(op_module):
 
 def test_a_value_that_was_read_before_stays_as_it_was():
     variables, feeds, loss = fed_gradients([np.ones(1000, "float32")])
-    updates = configured("SGD", native=True).get_updates(loss, variables)
     before = variables[0].read_value()
-    with tf.control_dependencies([before]), tf.control_dependencies([tf.group(*updates)]):
+    with tf.control_dependencies([before]):
+        updates = configured("SGD", native=True).get_updates(loss, variables)
+    with tf.control_dependencies(updates):
         after = variables[0].read_value()
     with tf.control_dependencies([after]):
         still = tf.identity(before)
