@@ -261,6 +261,7 @@ def test_a_users_rule_of_formulas(rule):
         lambda p, g, s, c: (p + (g + (s.last + s.sum)), {"last": g}),
         lambda p, g, s, c: (p - (c.lr * g + c.lr * s.last), {"last": g}),
         lambda p, g, s, c: (p - c.lr * (g / 3.0), {}),
+        lambda p, g, s, c: (p - c.lr * (1.0 / (square(g) + 1.0)), {}),
         lambda p, g, s, c: (p - sqrt(square(g)), {}),
     ],
 )
