@@ -33,9 +33,7 @@ SANITIZERS = {
     "thread": (
         ["-fsanitize=thread"],
         ["libtsan.so"],
-        {
-            "TSAN_OPTIONS": "exitcode=66:ignore_noninstrumented_modules=1:suppressions={folder}/known"
-        },
+        {"TSAN_OPTIONS": "ignore_noninstrumented_modules=1:suppressions={folder}/known"},
     ),
 }
 
