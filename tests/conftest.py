@@ -55,6 +55,12 @@ def fresh_graph():
     tf.keras.backend.clear_session()
 
 
+@pytest.fixture
+def tensorflows_own_ops(monkeypatch):
+    """For tests of the ops that the native op replaces, also where the environment asks for it."""
+    monkeypatch.setenv("KERAS_OPTIMIZERS_NATIVE", "0")
+
+
 def pytest_collection_modifyitems(config, items):
     """Where workers share the tests, the slow ones come first, so that none ends up alone.
 
@@ -62,6 +68,9 @@ def pytest_collection_modifyitems(config, items):
     """
     if tf is not None and not tf.__version__.startswith("1."):
         applicable.leave_out(items)
+    for item in items:  # `-m "not slow"` takes the place of the default `-m`
+        if item.get_closest_marker("reliability"):
+            item.add_marker(pytest.mark.slow)
     if os.environ.get("PYTEST_XDIST_WORKER"):
         items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 

@@ -45,6 +45,7 @@ ELSEWHERE = {
         "docs/hosts/horovod.md",
         'model.save("incomplete.h5")',
     ): "test_horovod.test_two_new_processes_go_on_exactly_from_rank_0s_file",
+    ("docs/conformance.md", "import keras"): "conformance/from_pypi.main",
 }
 # Shell commands that no test runs, with the reason.
 NOT_RUN = {
@@ -54,7 +55,9 @@ NOT_RUN = {
     "git": "changes the checkout",
     "pre-commit": "is not among the packages of the tests",
     "python -m pip": "installs packages; every environment of tox installs this one",
-    "python -m build": "is not among the packages of the tests; the release itself tries it",
+    "ci/release": "needs Python 3.11, and builds the last commit; takes twenty minutes",
+    "twine": "uploads",
+    "keras-optimizers build": "needs a C++ compiler; tests/test_native_library.py runs it",
     "keras-optimizers bench": "takes minutes; tests/test_bench.py runs the same command on less",
 }
 # What a page's Python blocks need that the page does not show, by page and number of the block.
@@ -262,8 +265,9 @@ def test_what_a_command_names_is_there(page, command):
         extras = re.findall(r"\[(\w+)\]", command)
         assert words[1] == "install" and set(extras) <= set(extras_of_the_package())
     elif words[0].endswith("/tox"):
-        assert words[1:2] in ([], ["-e"])
-        assert set("".join(words[2:3]).split(",")) - {""} <= environments_of_tox()
+        assert words[1:2] in ([], ["-e"], ["-m"])
+        known = labels_of_tox() if words[1:2] == ["-m"] else environments_of_tox()
+        assert set("".join(words[2:3]).split(",")) - {""} <= known
     elif words[0] == "python":
         text = read(words[1])
         for option in words[2:]:
@@ -272,6 +276,12 @@ def test_what_a_command_names_is_there(page, command):
     else:
         program = os.path.join(ROOT, words[0])
         assert os.path.isfile(program) and os.access(program, os.X_OK)
+
+
+def labels_of_tox() -> set:
+    settings = configparser.ConfigParser(interpolation=None)
+    settings.read_string(read("tox.ini"))
+    return set(re.findall(r"^(\w+) =", settings["tox"]["labels"], re.MULTILINE))
 
 
 def environments_of_tox() -> set:

@@ -5,10 +5,14 @@ import json
 import sys
 from typing import Any, Callable, Dict, List, Sequence
 
+from keras_optimizers import output
 from keras_optimizers.checkpoint import inspection, migration, verification
+from keras_optimizers.checkpoint.eras import configs
 from keras_optimizers.checkpoint.errors import CheckpointError
 from keras_optimizers.checkpoint.formats import registry
 from keras_optimizers.checkpoint.storage import supervision
+from keras_optimizers.reference import OPTIMIZERS
+from keras_optimizers.suggestions import did_you_mean
 
 FINE, DIFFERENT, UNUSABLE = 0, 1, 2
 
@@ -110,7 +114,7 @@ def add_verify_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=1, help="of the gradients (default: 1)")
     parser.add_argument(
         "--tolerance",
-        type=float,
+        type=_tolerance,
         default=4.0,
         metavar="ULP",
         help="units in the last place that count as equal (default: 4)",
@@ -123,10 +127,25 @@ def add_verify_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=_command(verify, ["first", "second", "model"]))
 
 
+def _tolerance(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not value >= 0:
+        raise argparse.ArgumentTypeError(f"must be a number from 0 on, not {text!r}")
+    return value
+
+
 def _add_read_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("for TensorFlow's checkpoints, which do not tell everything")
     group.add_argument("--class", dest="class_name", help="the optimizer's class")
     group.add_argument("--model", help="an HDF5 or .keras file that holds the same model")
+    group.add_argument(
+        "--optimizer",
+        metavar="NAME",
+        help="which one, where a tf.train.Checkpoint holds several: the attributes that lead to it",
+    )
 
 
 def _command(
@@ -135,11 +154,19 @@ def _command(
     """`work` with user's errors as one line, and damaged files kept from doing harm."""
 
     def run(options: argparse.Namespace) -> int:
+        try:
+            _check_names(options)
+        except CheckpointError as error:
+            print(f"keras-optimizers: {error}", file=sys.stderr)
+            return UNUSABLE
+
         def guarded() -> int:
             try:
                 return work(options)
+            except output.OutputError as error:
+                return output.status_of(error)
             except (CheckpointError, OSError) as error:
-                print(f"keras-optimizers: {error}", file=sys.stderr)
+                output.complain(str(error))
                 return UNUSABLE
 
         found = [getattr(options, name, None) for name in path_arguments]
@@ -149,12 +176,25 @@ def _command(
     return run
 
 
+def _check_names(options: argparse.Namespace) -> None:
+    """Refuse an unknown format or class before any file is read.
+
+    Raises:
+        CheckpointError: If there is one.
+    """
+    if hasattr(options, "to"):
+        registry.format_named(options.to)
+    given = options.class_name
+    if given is not None and configs.known_class(given) is None:
+        raise CheckpointError(
+            f"Unknown class {given!r} in --class.{did_you_mean(given, OPTIMIZERS)} There are: "
+            f"{', '.join(OPTIMIZERS)}."
+        )
+
+
 def _needs_tensorflow(options: argparse.Namespace, paths: Sequence[str]) -> bool:
-    try:
-        if registry.format_named(getattr(options, "to", "")).needs_tensorflow:
-            return True
-    except CheckpointError:
-        pass  # said when the command runs
+    if hasattr(options, "to") and registry.format_named(options.to).needs_tensorflow:
+        return True
     for path in paths:
         try:
             if registry.reader_of(path).needs_tensorflow:
@@ -166,7 +206,8 @@ def _needs_tensorflow(options: argparse.Namespace, paths: Sequence[str]) -> bool
 
 def read_options(options: argparse.Namespace) -> Dict[str, Any]:
     """What `read` is told on the command line."""
-    given = {"class_name": options.class_name, "model": options.model}
+    class_name = options.class_name and configs.known_class(options.class_name)
+    given = {"class_name": class_name, "model": options.model, "optimizer": options.optimizer}
     return {name: value for name, value in given.items() if value is not None}
 
 
@@ -175,9 +216,9 @@ def inspect(options: argparse.Namespace) -> int:
     state = registry.read(options.file, **read_options(options))
     description = inspection.describe(state, norms=not options.no_norms, progress=_progress())
     if options.json:
-        print(json.dumps(description, indent=2))
+        output.show(json.dumps(description, indent=2))
     else:
-        print(inspection.as_text(description))
+        output.show(inspection.as_text(description))
     return FINE
 
 
@@ -186,6 +227,8 @@ def migrate(options: argparse.Namespace) -> int:
     if options.target is None and not options.in_place:
         print("keras-optimizers migrate: give DST, or --in-place", file=sys.stderr)
         return UNUSABLE
+    if options.report:
+        output.check_place(options.report)
     given = {"scope": options.scope if options.to == "saver" else None}
     given["keras_version"] = options.keras_version
     write_options = {name: value for name, value in given.items() if value is not None}
@@ -205,10 +248,17 @@ def migrate(options: argparse.Namespace) -> int:
         write_options=write_options,
     )
     report = inspection.describe_outcome(outcome)
-    if options.report:
-        with open(options.report, "w") as opened:
-            json.dump(report, opened, indent=2)
-    print(json.dumps(report, indent=2) if options.json else inspection.report_as_text(report))
+    try:
+        if options.report:
+            output.write_text(options.report, json.dumps(report, indent=2))
+            print(f"wrote the report to {options.report}", file=sys.stderr)
+        output.show(
+            json.dumps(report, indent=2) if options.json else inspection.report_as_text(report)
+        )
+    except output.OutputError as error:
+        if outcome.written and not error.pipe_is_closed:
+            raise output.OutputError(f"{error} The checkpoint itself is written.") from error
+        raise
     if options.strict and outcome.report.inexact:
         print(f"keras-optimizers: {migration.refuse_in_strict(outcome)}", file=sys.stderr)
         return DIFFERENT
@@ -226,9 +276,9 @@ def verify(options: argparse.Namespace) -> int:
     same = comparison.is_same(options.tolerance)
     description = inspection.describe_comparison(comparison, same)
     if options.json:
-        print(json.dumps(description, indent=2))
+        output.show(json.dumps(description, indent=2))
     else:
-        print(inspection.comparison_as_text(description))
+        output.show(inspection.comparison_as_text(description))
     return FINE if same else DIFFERENT
 
 

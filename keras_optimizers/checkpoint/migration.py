@@ -31,6 +31,8 @@ class Outcome(NamedTuple):
         comparison: the next step of the source beside that of what was written.
         written: whether the target's file is there now.
         backup: the second name of the old file, of a migration in place.
+        target: the path that was asked for.
+        format: the target's format.
     """
 
     report: Report
@@ -38,6 +40,8 @@ class Outcome(NamedTuple):
     comparison: Optional[verification.Comparison]
     written: bool
     backup: Optional[str] = None
+    target: str = ""
+    format: Optional[Format] = None
 
 
 def typed(name: str, value: Any) -> Any:
@@ -158,7 +162,12 @@ def _confirm(
 ) -> None:
     meant = prepared.state
     # What no file of this kind holds is given, so that only what it holds is compared.
-    found = registry.read(written, meant.class_name, values=dict(meant.hyperparameters))
+    found = registry.read(
+        written,
+        meant.class_name,
+        values=dict(meant.hyperparameters),
+        optimizer=meant.provenance.optimizer or None,
+    )
     counts = meant.class_name in prepared.format.layout.counted
     try:
         problems = prepared.format.differences(meant, found, counts, progress=progress)
@@ -168,7 +177,8 @@ def _confirm(
     if problems:
         raise CheckpointError(
             f"Cannot write {path!r}: read again, the new file differs from what was meant "
-            f"({'; '.join(problems)}). It was removed. Please report this."
+            f"({'; '.join(problems)}). It was removed. Is the disk full? If it "
+            "is not, please report this."
         )
 
 
@@ -216,8 +226,8 @@ def migrate(
         >>> outcome.written, outcome.report.inexact
         (True, [])
     """
-    _check_places(source, target, in_place, overwrite)
     format = registry.format_named(to)
+    _check_places(source, target, in_place, overwrite)
     format.check_ending(target)
     format.check_options(write_options or {})
     values = {name: typed(name, value) for name, value in (values or {}).items()}
@@ -233,11 +243,17 @@ def migrate(
             f"{comparison.largest:.3g}."
         )
     if dry_run or (strict and report.inexact):
-        return Outcome(report, fitted, comparison, False)
+        return Outcome(report, fitted, comparison, False, None, target, format)
     backup = back_up(source) if in_place else None
-    with saved_model.as_file(model or source) as model_file:
-        write_prepared(prepared, target, model_file, progress, write_options)
-    return Outcome(report, fitted, comparison, True, backup)
+    try:
+        with saved_model.as_file(model or source) as model_file:
+            write_prepared(prepared, target, model_file, progress, write_options)
+    except BaseException:
+        # Never a file that has no other name: if it was replaced already, this is the old one.
+        if backup is not None and os.path.samefile(backup, source):
+            os.remove(backup)
+        raise
+    return Outcome(report, fitted, comparison, True, backup, target, format)
 
 
 def _check_places(source: str, target: str, in_place: bool, overwrite: bool) -> None:
@@ -253,6 +269,8 @@ def _check_places(source: str, target: str, in_place: bool, overwrite: bool) -> 
             f"The target {target!r} is the source. Use another path, or --in-place, which keeps a "
             "backup."
         )
+    if not same and os.path.isdir(target):
+        raise CheckpointError(f"{target!r} is a directory. Give the path of a file in it.")
     if not same and not overwrite and (os.path.exists(target) or os.path.exists(target + ".index")):
         raise CheckpointError(f"{target!r} exists. Use another path, or --overwrite.")
 

@@ -5,12 +5,15 @@ import importlib
 import json
 import os
 import sys
+import textwrap
 import time
 from typing import Any, Dict, List
 
+from keras_optimizers import output
 from keras_optimizers.conformance import api, behaviour, html_report, references, results
 from keras_optimizers.conformance.recorder import cases
 from keras_optimizers.conformance.recorder.hosts import REFERENCES
+from keras_optimizers.suggestions import did_you_mean
 
 _BAD = 2
 
@@ -26,14 +29,22 @@ def run(options: argparse.Namespace) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     if options.list:
-        print(listing())
+        output.show(listing())
         return 0
     if options.history:
-        with open(options.history, "w", encoding="utf-8") as opened:
-            opened.write(behaviour.page())
-        print(f"wrote {options.history}")
+        output.check_place(options.history)
+        output.write_text(options.history, behaviour.page())
+        output.show(f"wrote {options.history}")
         return 0
     _check_folder(options.html)
+    if options.class_name and options.class_name not in cases.CLASS_NAMES:
+        raise ValueError(
+            f"Unknown class {options.class_name!r} in --class."
+            f"{did_you_mean(options.class_name, cases.CLASS_NAMES)} There are: "
+            f"{', '.join(cases.CLASS_NAMES)}."
+        )
+    if options.html:
+        output.check_place(options.html)
     expected = dict(_expectation(text) for text in options.expect or ())
     # Before TensorFlow is imported, which takes a second.
     for name in options.reference or ():
@@ -43,11 +54,15 @@ def _run(options: argparse.Namespace) -> int:
     if options.record:
         if len(options.factories) != 1:
             raise ValueError("--record takes exactly one MODULE:FACTORY.")
-        path = api.record_all(
-            factories[0], options.record, options.class_name, options.host, show.step
-        )
+        try:
+            path = api.record_all(
+                factories[0], options.record, options.class_name, options.host, show.step
+            )
+        except OSError as error:
+            reason = error.strerror or error
+            raise output.OutputError(f"Cannot write {options.record!r}: {reason}.") from error
         show.done()
-        print(f"wrote {path} and {os.path.join(os.path.dirname(path), 'arrays.npz')}")
+        output.show(f"wrote {path} and {os.path.join(os.path.dirname(path), 'arrays.npz')}")
         return 0
     found: List[results.CheckResult] = []
     subjects = [api.Subject(factory, options.class_name, options.host) for factory in factories]
@@ -71,13 +86,13 @@ def _run(options: argparse.Namespace) -> int:
             f"{', '.join(subject.name for subject in subjects)}; --list shows which there are."
         )
     if options.html:
-        with open(options.html, "w", encoding="utf-8") as opened:
-            opened.write(html_report.page(found))
+        output.write_text(options.html, html_report.page(found))
+        print(f"wrote {options.html}", file=sys.stderr)
     failed = results.failures(found, options.strict)
     if options.json:
-        print(as_json(found, failed))
+        output.show(as_json(found, failed))
     else:
-        print(summary(found, failed))
+        output.show(summary(found, failed))
     return 1 if failed else 0
 
 
@@ -90,7 +105,8 @@ def summary(found: List[results.CheckResult], failed: List[results.CheckResult])
         text = f"doc.: {results.STATUSES['documented']} (docs/behaviour.md):"
         parts.append("\n  ".join([text] + _grouped(documented)))
     if explained:
-        parts.append(f"expl.: {len(explained)} cases: {results.STATUSES['explained']}")
+        text = f"expl.: {results.STATUSES['explained']} (docs/conformance.md, Another processor):"
+        parts.append("\n  ".join([text] + _grouped(explained)))
     if failed:
         parts.append(results.as_text(failed, 5))
     compared = sum(result.status != "skipped" for result in found)
@@ -99,15 +115,14 @@ def summary(found: List[results.CheckResult], failed: List[results.CheckResult])
 
 
 def _grouped(of_a_kind: List[results.CheckResult]) -> List[str]:
-    """One line a reference and check, with the cases."""
+    """A reference and check, with the cases, on one line or several."""
     groups: Dict[str, List[str]] = {}
     for result in of_a_kind:
-        name = result.case if result.case in cases.CASES else f"{result.optimizer} {result.case}"
-        groups.setdefault(f"{result.reference}, {result.check}", []).append(name)
-    lines = []
+        title = f"{result.reference}, {result.check}"
+        groups.setdefault(title, []).append(results.name_of(result))
+    lines: List[str] = []
     for title, names in groups.items():
-        more = f" and {len(names) - 8} more" if len(names) > 8 else ""
-        lines.append(f"{title}: {', '.join(names[:8])}{more}")
+        lines += textwrap.wrap(f"{title}: {', '.join(names)}", 96, subsequent_indent="    ")
     return lines
 
 

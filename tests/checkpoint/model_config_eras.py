@@ -526,7 +526,7 @@ def numbered(arrays, prefix):
 
 def check(era, folder, source):
     """Load every model of another era; True if all is as it was, refused, or said aloud."""
-    from keras_optimizers.checkpoint.architecture import model_config
+    from keras_optimizers.checkpoint.architecture.translation import UntranslatableModel
 
     good = True
     for function in MODELS:
@@ -540,7 +540,7 @@ def check(era, folder, source):
             arrays = dict(np.load(os.path.join(folder, source, name + ".npz")))
             try:
                 results = list(compared(era, name, config, arrays))
-            except model_config.UntranslatableModel as error:
+            except UntranslatableModel as error:
                 results = ["refused: %s" % error]
             except Exception as error:  # whatever a Keras may raise
                 notes = translate(config, era)[1]

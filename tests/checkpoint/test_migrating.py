@@ -512,7 +512,7 @@ def test_a_format_of_one_s_own_is_one_module_and_one_line(tmp_path):
 
 
 def test_keras_3_gets_long_names_of_losses_and_metrics(tmp_path):
-    from keras_optimizers.checkpoint.formats.keras_archive import Archive
+    from keras_optimizers.checkpoint.formats.archive_files import Archive
 
     archive = str(tmp_path / "there.keras")
     migrate(nested_model(tmp_path), archive, "keras-3")

@@ -168,11 +168,20 @@ class Cell:
         options = {
             name: value
             for name, value in self.report["hyperparameters"].items()
-            if name not in ("epsilon_inside_root", "centered")
+            if name != "epsilon_inside_root"
         }
-        if not self.is_sgd():
-            options.pop("momentum", None)
-        return {"case": self.case, "file": self.file, "output": self.output, "options": options}
+        if TARGETS[self.target][1] != "checkpoint-2.11":
+            options.pop("centered", None)
+            if not self.is_sgd():
+                options.pop("momentum", None)
+        return {
+            "case": self.case,
+            "file": self.file,
+            "output": self.output,
+            "options": options,
+            # Keras 3.0 trains the layer that the constructor holds fixed, and the report says so.
+            "trains_fixed": any("trained fixed" in note for note in self.report["notes"]),
+        }
 
     def is_sgd(self):
         return problem.ALL_CASES[self.case][0] == "SGD"

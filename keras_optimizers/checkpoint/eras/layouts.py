@@ -7,7 +7,7 @@ its name. To add an era, add an entry here (see docs/add-an-era-or-a-format.md).
 
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
-from keras_optimizers import reference
+from keras_optimizers import changed_defaults, reference
 from keras_optimizers.checkpoint.eras import dialects
 from keras_optimizers.checkpoint.mathematics import EXTENSION_ROLES
 from keras_optimizers.reference import OPTIMIZERS
@@ -21,13 +21,14 @@ class Layout(NamedTuple):
     Attributes:
         name: as `--to` takes it.
         title: for people.
+        package: which Keras it is, "tf.keras" or "keras"; "" where it may be either.
 
     Attributes about the list of weights:
         counted: classes whose weights hold `iterations`.
         learning_rate_weight: whether the learning rate is a weight, after `iterations`, unless it
             is a schedule.
         momentum_product: where Nadam's `m_schedule` is among the weights: "first" (after
-            those), "last", or "" for nowhere.
+            those), "last", "apart" (beside the list), or "" for nowhere.
         idle_velocity: whether SGD without momentum has a velocity.
         amsgrad_placeholders: whether Adam without AMSGrad has a third group of arrays of shape
             (1,), which nothing reads.
@@ -39,6 +40,9 @@ class Layout(NamedTuple):
         slot_name: the names of the slots. Both are templates of `class_name`, `class_lower`,
             `scalar`, `parameter`, `flat_parameter` (with "_" for "/"), `role` (the era's name),
             `number` (of the slot among all) and `suffix` (`_number`, nothing for the first).
+        optimizers: where the classes are, for people; said where objects are saved.
+        slot_lists: by class and role, the attribute with the list of its slots, where objects are
+            saved.
 
     Attributes about the mathematics:
         decay: "argument" (of every class but Nadam) or "schedule" (of the learning rate).
@@ -77,6 +81,7 @@ class Layout(NamedTuple):
 
     name: str
     title: str
+    package: str = ""
     counted: Tuple[str, ...] = ALL
     learning_rate_weight: bool = False
     momentum_product: str = "first"
@@ -87,6 +92,8 @@ class Layout(NamedTuple):
     roles: Dict[str, str] = {}
     scalar_names: Dict[str, str] = {"": "{class_name}/{scalar}:0"}
     slot_name: str = "training/{class_name}/Variable{suffix}:0"
+    slot_lists: Dict[str, Dict[str, str]] = {}
+    optimizers: str = ""
     decay: str = "argument"
     schedules: bool = False
     epsilon_inside_root: Tuple[str, ...] = ()
@@ -113,6 +120,7 @@ class Layout(NamedTuple):
     reads_older_architectures: bool = False
 
 
+_LATER_DEFAULTS = {name: changed_defaults.of_optimizer_v2(name) for name in ALL}
 _GLOBAL = {"global_clipnorm": "clipnorm", "clipvalue": "clipvalue"}
 _BOTH = {name: name for name in ("clipnorm", "global_clipnorm", "clipvalue")}
 
@@ -182,6 +190,7 @@ _UNSET_IN_KERAS_3: Dict[str, Any] = {
 TF_KERAS_1_10 = Layout(
     "tf-keras-1.10",
     "tf.keras 1.4 to 1.13, HDF5",
+    package="tf.keras",
     counted=reference.COUNTED,
     momentum_product="",
     keras_version="2.1.6-tf",
@@ -201,6 +210,7 @@ KERAS_OPTIMIZERS = TF_KERAS_1_10._replace(
 KERAS_2_2 = Layout(
     "keras-2.2",
     "standalone Keras 2.0 to 2.2, HDF5",
+    package="keras",
     counted=reference.COUNTED,
     momentum_product="",
     clipping=_GLOBAL,
@@ -209,6 +219,7 @@ KERAS_2_2 = Layout(
 KERAS_2_3 = Layout(
     "keras-2.3",
     "standalone Keras 2.3, HDF5",
+    package="keras",
     slot_name="training/{class_name}/Variable_{number}:0",
     learning_rate="learning_rate",
     clipping=_GLOBAL,
@@ -233,6 +244,7 @@ OPTIMIZER_V2 = Layout(
     clipping=_BOTH,
     later_clipping={"global_clipnorm": "TensorFlow 2.4 and later"},
     learning_rate="learning_rate",
+    defaults=_LATER_DEFAULTS,
     config_name="{class_name}",
     # It shows `decay` and, when a config is read, listens to the other name.
     schedule_decay_names=("decay", "schedule_decay"),
@@ -260,7 +272,7 @@ TF_KERAS_2_11 = Layout(
     extended_rmsprop=True,
     schedule_decay=1.0,
     clipping=_BOTH,
-    defaults={name: {"lr": 0.001} for name in ("Adagrad", "Adadelta", "Adamax", "Nadam")},
+    defaults=_LATER_DEFAULTS,
     learning_rate="learning_rate",
     config_name="{class_name}",
     unset_arguments=_UNSET_IN_TF_2_11,
@@ -296,7 +308,9 @@ KERAS_3 = TF_KERAS_2_11._replace(
 
 # TensorFlow's own files.
 SAVER = KERAS_OPTIMIZERS._replace(
-    name="saver", title="tf.train.Saver, of a graph with ours or with upstream's old classes"
+    name="saver",
+    package="",
+    title="tf.train.Saver, of a graph with ours or with upstream's old classes",
 )
 TF_TRAIN = TF_KERAS_1_10._replace(
     name="saver-tf-train",
@@ -310,11 +324,38 @@ TF_TRAIN = TF_KERAS_1_10._replace(
     clipping={},
 )
 OBJECT_CHECKPOINT = OPTIMIZER_V2._replace(
-    name="checkpoint", title="tf.train.Checkpoint or save_weights, with OptimizerV2"
+    name="checkpoint",
+    title="tf.train.Checkpoint or save_weights, with OptimizerV2",
+    optimizers="tf.keras.optimizers of TensorFlow 1.14 to 2.10, or tf.keras.optimizers.legacy",
+)
+OBJECT_CHECKPOINT_OURS = KERAS_OPTIMIZERS._replace(
+    name="checkpoint-ours", title="an estimator's object checkpoint, with this package's optimizers"
 )
 OBJECT_CHECKPOINT_2_11 = TF_KERAS_2_11._replace(
     name="checkpoint-2.11",
     title="tf.train.Checkpoint or save_weights, with tf.keras 2.11 to 2.15's new optimizers",
+    momentum_product="apart",
+    optimizers="tf.keras.optimizers of TensorFlow 2.11 to 2.15",
+    slot_lists={
+        "SGD": {"velocity": "momentums"},
+        "RMSprop": {
+            "mean_square": "_velocities",
+            "momentum": "_momentums",
+            "mean_gradient": "_average_gradients",
+        },
+        "Adagrad": {"sum_of_squares": "_accumulators"},
+        "Adadelta": {
+            "mean_square_gradient": "_accumulated_grads",
+            "mean_square_step": "_accumulated_delta_vars",
+        },
+        "Adam": {
+            "first_moment": "_momentums",
+            "second_moment": "_velocities",
+            "largest_second_moment": "_velocity_hats",
+        },
+        "Adamax": {"first_moment": "_m", "infinity_norm": "_u"},
+        "Nadam": {"first_moment": "_momentums", "second_moment": "_velocities"},
+    },
 )
 
 # The eras, that is, the formats in HDF5 and .keras.
@@ -336,9 +377,27 @@ _ALL_LAYOUTS = dict(
     LAYOUTS,
     **{
         layout.name: layout
-        for layout in (SAVER, TF_TRAIN, OBJECT_CHECKPOINT, OBJECT_CHECKPOINT_2_11)
+        for layout in (
+            SAVER,
+            TF_TRAIN,
+            OBJECT_CHECKPOINT,
+            OBJECT_CHECKPOINT_OURS,
+            OBJECT_CHECKPOINT_2_11,
+        )
     },
 )
+
+
+def defaults_of(name: str, class_name: str) -> Dict[str, Any]:
+    """A class's defaults that are not r1.10's, in the layout of that name."""
+    layout = _ALL_LAYOUTS.get(name)
+    return {} if layout is None else dict(layout.defaults.get(class_name, {}))
+
+
+def package_of(name: str) -> str:
+    """Which Keras has the layout of that name: "tf.keras" or "keras"; "" where both may."""
+    layout = _ALL_LAYOUTS.get(name)
+    return "" if layout is None else layout.package
 
 
 def freezes_normalization(name: str) -> Optional[bool]:

@@ -36,7 +36,6 @@ def write(request: WriteRequest) -> None:
     Raises:
         CheckpointError: If the file cannot be written. Nothing has changed then.
     """
-    h5py = hdf5.require_h5py()
     carries_model = request.source is not None and model_transfer.holds_model(request.source)
     state, layout, release = _for_release(request, carries_model)
     weights = weight_lists.arrange(layout, state)
@@ -44,7 +43,7 @@ def write(request: WriteRequest) -> None:
     if not release.amsgrad:
         config.pop("amsgrad", None)
     serialized = configs.serialized_optimizer(layout, state.class_name, config)
-    with written_whole(request.path, request.confirm) as partial, h5py.File(partial, "w") as target:
+    with written_whole(request.path, request.confirm) as partial, hdf5.created(partial) as target:
         training: Dict[str, Any] = {}
         if request.source is not None and carries_model:
             training = model_transfer.carry_over(

@@ -10,7 +10,7 @@ from keras_optimizers.checkpoint.eras import dialects
 from keras_optimizers.checkpoint.eras.layouts import Layout
 from keras_optimizers.checkpoint.eras.releases import family_of
 from keras_optimizers.checkpoint.errors import CheckpointError
-from keras_optimizers.checkpoint.formats import keras_archive
+from keras_optimizers.checkpoint.formats import archive_files, keras_3_weights
 from keras_optimizers.checkpoint.formats.keras_hdf5 import WholeModel, is_whole_model
 from keras_optimizers.checkpoint.report import COPIED, DEFAULTED, LOST, RECOMPUTED, Report
 from keras_optimizers.checkpoint.state import Array, OptimizerState
@@ -34,7 +34,7 @@ def carry_over(
         CheckpointError: If `source` cannot be read.
     """
     if zipfile.is_zipfile(source):
-        training = _from_archive(source, target, layout, report)
+        training = _from_archive(source, target, layout, state, report)
     else:
         training = _from_hdf5(source, target, layout, report)
     if source != state.provenance.path:
@@ -75,11 +75,14 @@ def _write_architecture(
         target.attrs["model_config"] = json.dumps(floating).encode("utf-8")
 
 
-def _from_archive(source: str, target: Any, layout: Layout, report: Report) -> Dict[str, Any]:
+def _from_archive(
+    source: str, target: Any, layout: Layout, state: OptimizerState, report: Report
+) -> Dict[str, Any]:
     """The layers' variables under the names of older files."""
-    with keras_archive.Archive(source) as archive, hdf5.reported(source):
+    with archive_files.Archive(source) as archive, hdf5.reported(source):
+        keras_3_weights.unfreeze_what_was_trained(archive, state.parameters)
         config = archive.config
-        candidates = keras_archive.layer_candidates(archive.weights, config, source)
+        candidates = keras_3_weights.layer_candidates(archive.weights, config, source)
         if candidates is None:
             raise CheckpointError(
                 f"Cannot take the model of {source!r} into HDF5: its layers, or their variables, "

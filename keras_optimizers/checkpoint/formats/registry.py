@@ -9,23 +9,26 @@ from typing import Any, Dict, List, Optional
 from keras_optimizers.checkpoint.eras import layouts
 from keras_optimizers.checkpoint.errors import CheckpointError
 from keras_optimizers.checkpoint.formats import (
+    archive_files,
     keras_3_writer,
     keras_archive,
     keras_hdf5,
     keras_hdf5_writer,
-    object_checkpoint,
+    object_checkpoint_writer,
     saved_model,
     saver,
     tensorflow_checkpoint,
     tf_train,
+    weights_h5,
 )
 from keras_optimizers.checkpoint.formats.format import Format, Reader, ReadRequest
 from keras_optimizers.checkpoint.matching import Candidate
 from keras_optimizers.checkpoint.state import OptimizerState
+from keras_optimizers.suggestions import did_you_mean
 
 # What several formats have in common; the first that recognises a file reads it.
 _READERS: List[Reader] = [
-    keras_archive.WEIGHTS_READER,
+    weights_h5.WEIGHTS_READER,
     keras_hdf5.READER,
     keras_archive.READER,
     saved_model.READER,
@@ -42,7 +45,7 @@ _FORMATS: List[Format] = [
     keras_3_writer.FORMAT,
     saver.FORMAT,
     tf_train.FORMAT,
-    object_checkpoint.FORMAT,
+    *object_checkpoint_writer.FORMATS,
 ]
 
 
@@ -81,7 +84,9 @@ def format_named(name: str) -> Format:
     for one in _FORMATS:
         if one.name == name:
             return one
-    raise CheckpointError(f"Unknown format {name!r}; there are: {', '.join(names())}.")
+    raise CheckpointError(
+        f"Unknown format {name!r}.{did_you_mean(name, names())} There are: {', '.join(names())}."
+    )
 
 
 def reader_of(path: str) -> Reader:
@@ -96,10 +101,24 @@ def reader_of(path: str) -> Reader:
             return reader
     if not os.path.exists(path):
         raise CheckpointError(f"There is no file {path!r}.")
+    if os.path.isdir(path):
+        raise CheckpointError(f"Cannot read {path!r}: {_what_a_directory_is(path)}")
+    if not os.path.getsize(path):
+        raise CheckpointError(f"Cannot read {path!r}: the file is empty.")
     raise CheckpointError(
         f"Cannot read {path!r}: it is neither HDF5, nor a .keras archive, nor a checkpoint of "
         "TensorFlow (PREFIX.index with PREFIX.data-...), nor a SavedModel's directory."
     )
+
+
+def _what_a_directory_is(path: str) -> str:
+    """What to give in place of a directory that is no SavedModel's."""
+    ending = ".index"
+    prefixes = sorted(name[: -len(ending)] for name in os.listdir(path) if name.endswith(ending))
+    if prefixes:
+        example = os.path.join(path, prefixes[-1])
+        return f"it is a directory of TensorFlow's checkpoints. Give a prefix, such as {example!r}."
+    return "it is a directory, and not a SavedModel's. Give a file, or a checkpoint's prefix."
 
 
 def read(
@@ -107,6 +126,7 @@ def read(
     class_name: Optional[str] = None,
     model: Optional[str] = None,
     values: Optional[Dict[str, Any]] = None,
+    optimizer: Optional[str] = None,
 ) -> OptimizerState:
     """The optimizer's state in a file of any format.
 
@@ -117,6 +137,8 @@ def read(
         model: path of a file that holds the same model, for TensorFlow's checkpoints, which tell
             neither the order of the parameters nor what is trained.
         values: hyperparameters, where the file does not hold them.
+        optimizer: which one, where a checkpoint of objects holds several: the attributes that lead
+            to it, such as "generator_optimizer".
 
     Raises:
         CheckpointError: If the file cannot be read, or holds no optimizer's state.
@@ -126,8 +148,10 @@ def read(
     def candidates() -> Optional[List[Candidate]]:
         return None if model is None else model_candidates(model)
 
-    state = reader_of(path).read(ReadRequest(path, class_name, values or {}, candidates))
+    state = reader_of(path).read(ReadRequest(path, class_name, values or {}, candidates, optimizer))
     state.has_embeddings = has_embeddings(state, model)
+    for name, value in layouts.defaults_of(state.provenance.format, state.class_name).items():
+        state.era_defaults.setdefault(name, value)
     return state
 
 
@@ -139,7 +163,7 @@ def has_embeddings(state: OptimizerState, model: Optional[str]) -> Optional[bool
         return True
     if model is None or reader_of(model) not in _HOLD_MODELS:
         return None
-    module = keras_archive if keras_archive.is_archive(model) else keras_hdf5
+    module = keras_archive if archive_files.is_archive(model) else keras_hdf5
     with saved_model.as_file(model) as file:
         return module.model_has_embeddings(file)
 
@@ -152,7 +176,7 @@ def model_candidates(path: str) -> List[Candidate]:
     """
     if saved_model.is_saved_model(path):
         found = saved_model.model_candidates(path)
-    elif keras_archive.is_archive(path):
+    elif archive_files.is_archive(path):
         found = keras_archive.model_candidates(path)
     else:
         reader_of(path)  # says what is wrong with the path

@@ -6,6 +6,7 @@ names mean is said in `saver`, `tf_train` and
 """
 
 import contextlib
+import errno
 import os
 import shutil
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple
@@ -14,7 +15,11 @@ import numpy as np
 
 from keras_optimizers.checkpoint.errors import CheckpointError
 from keras_optimizers.checkpoint.state import Array
-from keras_optimizers.checkpoint.storage.atomic_files import folder_beside, to_disk
+from keras_optimizers.checkpoint.storage.atomic_files import (
+    folder_beside,
+    not_stored,
+    to_disk,
+)
 from keras_optimizers.checkpoint.storage.object_graphs import (
     OBJECT_GRAPH,
     Node,
@@ -109,6 +114,22 @@ def _open_table(prefix: str) -> Dict[str, Array]:
     return {name: array(name, entry) for name, entry in held if entry.dtype}
 
 
+def open_texts(prefix: str) -> Dict[str, Array]:
+    """All tensors of a checkpoint that hold texts, by name; needs TensorFlow.
+
+    Raises:
+        CheckpointError: If it cannot be read.
+    """
+    tf = require_tensorflow()
+    try:
+        reader = tf.train.NewCheckpointReader(prefix)
+        dtypes = reader.get_variable_to_dtype_map()
+        names = sorted(name for name in dtypes if dtypes[name] == tf.string)
+        return {name: Array.of(np.asarray(reader.get_tensor(name), object)) for name in names}
+    except (tf.errors.OpError, ValueError, RuntimeError) as error:
+        raise _unreadable(prefix, error) from error
+
+
 @contextlib.contextmanager
 def _reported(prefix: str) -> Iterator[None]:
     try:
@@ -176,16 +197,34 @@ def write_bundle(
         for number, portion in enumerate(_portions(tensors)):
             part = os.path.join(folder, f"part{number}", "part")
             os.mkdir(os.path.dirname(part))
-            _save(part, [(name, array.read()) for name, array in portion])
+            with stored_by_tensorflow(prefix):
+                _save(part, [(name, array.read()) for name, array in portion])
             parts.append(part)
             done += sum(array.size_in_bytes for _, array in portion)
             if progress is not None:
                 progress(done, total)
         merged = os.path.join(folder, "merged")
-        _merge(parts, merged)
+        with stored_by_tensorflow(prefix):
+            _merge(parts, merged)
         if confirm is not None:
             confirm(merged)
         move_bundle(merged, prefix)
+
+
+@contextlib.contextmanager
+def stored_by_tensorflow(path: str) -> Iterator[None]:
+    """Turn what TensorFlow raises about a disk into one sentence about `path`.
+
+    Raises:
+        CheckpointError: If TensorFlow could not write.
+    """
+    errors = require_tensorflow().errors
+    try:
+        yield
+    except errors.OpError as error:
+        # Such as "FILE; No space left on device", a line of its own before the stack.
+        reason = str(error.message).splitlines()[0].rpartition("; ")[2]
+        raise not_stored(path, OSError(errno.EIO, reason)) from error
 
 
 def move_bundle(source: str, prefix: str) -> None:

@@ -1,6 +1,7 @@
 """HDF5 files that may be damaged or hostile: looked over before anything in them is used."""
 
 import contextlib
+import io
 from typing import Any, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
@@ -89,6 +90,59 @@ def open_checked(path: Any, file_size: int, shown: str) -> Any:
             opened.close()
             raise
         return opened
+
+
+@contextlib.contextmanager
+def created(path: str) -> Iterator[Any]:
+    """A new HDF5 file to write to.
+
+    The library crashes, at the latest when the process ends, where it cannot write a file out. So
+    a failed write is kept from it, and raised when the file is closed.
+
+    Raises:
+        OSError: If the disk is full.
+    """
+    h5py = require_h5py()
+    with _Kept(path) as kept:
+        try:
+            with h5py.File(kept, "w") as opened:
+                yield opened
+        finally:
+            if kept.failure is not None:
+                raise kept.failure
+
+
+class _Kept(io.FileIO):
+    """A file whose first failed write is kept in `failure`; the writer sees none."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path, "w+")
+        self.failure: Optional[OSError] = None
+
+    def write(self, data: Any) -> int:
+        view = memoryview(data).cast("B")
+        written = 0
+        try:
+            # One call may write less than it is given: where the disk becomes full within it.
+            while self.failure is None and written < len(view):
+                written += super().write(view[written:]) or 0
+        except OSError as error:
+            self.failure = error
+        return len(view)
+
+    def truncate(self, size: Optional[int] = None) -> int:
+        try:
+            return super().truncate(size)
+        except OSError as error:
+            self.failure = self.failure or error
+            return size or 0
+
+    def readinto(self, buffer: Any) -> int:
+        found = super().readinto(buffer) or 0
+        if found < len(buffer) and self.failure is not None:
+            buffer[found:] = bytes(len(buffer) - found)  # what was to be written is not there
+            found = len(buffer)
+        return found
 
 
 def _look_over(h5py: Any, opened: Any, file_size: int) -> None:

@@ -30,8 +30,9 @@ def supervised(work: Callable[[], int], paths: Any, limit_memory: bool = True) -
     """
     if not hasattr(os, "fork"):
         return work()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:  # None where the caller closed it
+            stream.flush()
     child = os.fork()
     if child == 0:
         os._exit(_as_child(work, paths, limit_memory))
@@ -79,8 +80,8 @@ def _as_child(work: Callable[[], int], paths: Any, limit_memory: bool) -> int:
     try:
         sys.stdout.flush()
         sys.stderr.flush()
-    except (OSError, ValueError):
-        pass
+    except (AttributeError, OSError, ValueError):
+        pass  # `work` itself has made sure of its output
     return status
 
 

@@ -4,13 +4,14 @@ Arrays are kept by the hash of their content. So versions that agree to the bit 
 damaged array is noticed when it is read.
 """
 
+import contextlib
 import hashlib
 import io
 import json
 import os
 import zipfile
 import zlib
-from typing import Any, Dict, Iterable, List, Optional
+from typing import Any, Dict, Iterable, Iterator, List, Optional
 
 import numpy as np
 
@@ -80,10 +81,8 @@ class ArrayPool:
         members = {dtype: _planes(np.concatenate(parts)) for dtype, parts in flat.items()}
         text = json.dumps(index, sort_keys=True).encode()
         members["index"] = np.frombuffer(text, np.uint8)
-        written = path + ".partial"
-        with open(written, "wb") as opened:
+        with _written_whole(path, "wb") as opened:
             np.savez_compressed(opened, **members)
-        os.replace(written, path)
 
     @classmethod
     def load(cls, path: str) -> "ArrayPool":
@@ -105,6 +104,22 @@ class ArrayPool:
         except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
             raise RecordingError("%s cannot be read (%s)" % (path, error)) from error
         return pool
+
+
+@contextlib.contextmanager
+def _written_whole(path: str, mode: str) -> Iterator[Any]:
+    """A file to write to, which takes the name `path` when it is finished and on the disk."""
+    written = path + ".partial"
+    try:
+        with open(written, mode) as opened:
+            yield opened
+            opened.flush()
+            os.fsync(opened.fileno())
+        os.replace(written, path)
+    except BaseException:
+        if os.path.exists(written):
+            os.remove(written)
+        raise
 
 
 def _planes(flat: np.ndarray) -> np.ndarray:
@@ -199,11 +214,9 @@ class Recording:
                 wanted.update(Recording(read_facts(os.path.join(folder, other)), pool).keys())
         pool.keep(wanted)
         pool.save(arrays)
-        written = path + ".partial"
-        with open(written, "w") as opened:
+        with _written_whole(path, "w") as opened:
             json.dump(self.facts, opened, indent=1, sort_keys=True)
             opened.write("\n")
-        os.replace(written, path)
         return path
 
 
