@@ -231,7 +231,8 @@ def lookups_against_dense(class_name, name, dtype):
             found.append([K.get_value(variable), *optimizer.get_weights()])
         return found
 
-    dense, sparse = (in_new_graph(dtype, lambda: of(lookup)) for lookup in (False, True))
+    dense = in_new_graph(dtype, lambda: of(False))
+    sparse = in_new_graph(dtype, lambda: of(True))
     return [
         "step %d, array %d" % (step, index)
         for step, pair in enumerate(zip(dense, sparse))

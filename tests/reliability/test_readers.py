@@ -52,8 +52,8 @@ def test_a_damaged_index_is_an_error_and_does_not_end_the_process(tmp_path):
     """TensorFlow's own reader aborts over an entry that is no protocol buffer."""
     pytest.importorskip("tensorflow")
     block = readers._table_seeds()[0]
-    assert block[-4:] == b"\1\0\0\0"  # before it, eight bytes from the end, the entries end
-    damaged = block[:-8] + b"\0\3\1zzz\xff" + block[-8:]  # a name, and a value of one byte
+    end = len(block) - 4 - 4 * block[-4]  # of the entries; places among them follow, and how many
+    damaged = block[:end] + b"\0\3\1zzz\xff" + block[end:]  # a name, and a value of one byte
     prefix = with_index(damaged, tmp_path)
     program = (
         "from keras_optimizers import checkpoint\n"
