@@ -8,20 +8,25 @@ import argparse
 import contextlib
 import importlib
 import os
+import re
 import runpy
 import sys
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence
+from typing import Any, Callable, Dict, List, NamedTuple, NoReturn, Optional, Sequence
 
 import keras_optimizers
 from keras_optimizers import output
+from keras_optimizers.reference import OPTIMIZERS
+from keras_optimizers.suggestions import did_you_mean
 
 _BAD_USAGE = 2
+_INTERRUPTED = 130  # as a shell has it: 128, and the signal's number
 
 _EXAMPLES = """\
 examples:
   keras-optimizers run train.py
   keras-optimizers run train.py --epochs 5     what follows SCRIPT goes to the script
   keras-optimizers run --host keras train.py   for scripts that `import keras`, 2.2 or 2.3
+  keras-optimizers run --native train.py       the same bits, faster (see docs/native.md)
   keras-optimizers run --quiet train.py        without the line that says what is used
   python -m keras_optimizers run train.py      the same
 """
@@ -33,6 +38,7 @@ examples:
   keras-optimizers verify old.h5 new.keras                 prove the conversion
   keras-optimizers conformance --reference tf-1.10         equal to upstream, to the bit?
   keras-optimizers bench --case small                      measure
+  keras-optimizers build                                   compile the native op ahead
 """
 
 
@@ -47,6 +53,18 @@ class Command(NamedTuple):
 
     help: str
     complete: Callable[[argparse.ArgumentParser], None]
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what a mistyped command or choice was probably meant to be; so do its subparsers."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with the usage and `message`."""
+        wrong = re.search(r"invalid choice: '(.*)' \(choose from (.*)\)", message)
+        if wrong:
+            choices = [choice.strip(" '") for choice in wrong.group(2).split(",")]
+            message += "." + did_you_mean(wrong.group(1), choices)
+        super().error(message)
 
 
 def main(arguments: Optional[List[str]] = None) -> int:
@@ -66,7 +84,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     """The parser for `arguments`: complete for their command, which is the first of them."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="keras-optimizers",
         description="The optimizers of Keras 2 as TensorFlow 1.10 had them, in graph mode.",
         epilog=_ALL_EXAMPLES,
@@ -99,6 +117,12 @@ def _complete_run(parser: argparse.ArgumentParser) -> None:
         default="tf.keras",
         help="the Keras that the script uses: tf.keras (the default), or standalone Keras",
     )
+    parser.add_argument(
+        "--native",
+        action="store_true",
+        help="make steps with the native op where it can be had, which compiles it the first "
+        "time; the same as KERAS_OPTIMIZERS_NATIVE=1",
+    )
     parser.add_argument("script", metavar="SCRIPT", help="the Python file to run")
     parser.add_argument(
         "arguments", metavar="ARGS", nargs=argparse.REMAINDER, help="arguments of the script"
@@ -117,6 +141,14 @@ def _complete_bench(parser: argparse.ArgumentParser) -> None:
     parser.epilog = arguments.EXAMPLES
     arguments.add_arguments(parser)
     parser.set_defaults(command=_bench)
+
+
+def _complete_build(parser: argparse.ArgumentParser) -> None:
+    from keras_optimizers.lowering.native import arguments
+
+    parser.description, parser.epilog = arguments.DESCRIPTION, arguments.EXAMPLES
+    arguments.add_arguments(parser)
+    parser.set_defaults(command=_build)
 
 
 def _complete_inspect(parser: argparse.ArgumentParser) -> None:
@@ -150,6 +182,7 @@ COMMANDS: Dict[str, Command] = {
     "bench": Command(
         "measure the optimizers beside upstream's, OptimizerV2's and tf.train's", _complete_bench
     ),
+    "build": Command("compile the native op for this TensorFlow ahead of its use", _complete_build),
     "inspect": Command("show the optimizer's state in a checkpoint", _complete_inspect),
     "migrate": Command(
         "convert a checkpoint with optimizer state from one era to another", _complete_migrate
@@ -171,6 +204,16 @@ def _bench(options: argparse.Namespace) -> int:
 
     silence_deprecation_warnings()
     from keras_optimizers.bench import command
+
+    return command.run(options)
+
+
+def _build(options: argparse.Namespace) -> int:
+    from keras_optimizers.scripts import tensorflow_1
+
+    tensorflow_1.prepare()
+    _import_tensorflow()
+    from keras_optimizers.lowering.native import command
 
     return command.run(options)
 
@@ -197,25 +240,38 @@ def _import_tensorflow() -> None:
 
 
 def _from_the_script_on(traceback: Any, script: str) -> Any:
-    """The part of a traceback that `python SCRIPT` would show; all of it where there is none."""
-    frame = traceback
-    while frame is not None and frame.tb_frame.f_code.co_filename != script:
-        frame = frame.tb_next
-    return traceback if frame is None else frame
+    """The part of a traceback that `python SCRIPT` would show; None where the script did not begin.
+
+    Arguments:
+        script: the path by which it is run.
+    """
+    while traceback is not None and traceback.tb_frame.f_code.co_filename != script:
+        traceback = traceback.tb_next
+    return traceback
+
+
+def _say(sentence: str) -> None:
+    print(f"keras-optimizers: {sentence}", file=sys.stderr, flush=True)
 
 
 def _run(options: argparse.Namespace) -> int:
     """Install ours, then run the script as `python SCRIPT ARGS` would."""
     script = options.script
     if not os.path.isfile(script):
-        print(f"keras-optimizers: there is no script {script!r}", file=sys.stderr)
+        is_folder = os.path.isdir(script)
+        wrong = f"{script!r} is a directory, no script" if is_folder else ""
+        print(f"keras-optimizers: {wrong or f'there is no script {script!r}'}", file=sys.stderr)
         return _BAD_USAGE
     from keras_optimizers.scripts import tensorflow_1
+    from keras_optimizers.scripts.defaults import noticed
     from keras_optimizers.scripts.removed import RemovedError, place
 
+    if options.native and os.environ.get("KERAS_OPTIMIZERS_NATIVE", "") in ("", "0"):
+        os.environ["KERAS_OPTIMIZERS_NATIVE"] = "1"
     tensorflow_1.prepare()
     _import_tensorflow()
     surroundings: Any = contextlib.ExitStack()
+    notices: Any = contextlib.ExitStack()
     on = ""
     try:
         if tensorflow_1.is_installed():
@@ -234,21 +290,25 @@ def _run(options: argparse.Namespace) -> int:
         version = keras_optimizers.__version__
         line = f"keras-optimizers {version}: {script} gets the original optimizers{on}"
         print(line, file=sys.stderr, flush=True)  # before all that the script shows
+        classes = [getattr(keras_optimizers, name) for name in OPTIMIZERS]
+        notices = noticed(classes, options.host, _say)
     arguments, path = sys.argv, list(sys.path)
     sys.argv = [script] + options.arguments
     sys.path[0:1] = [os.path.dirname(os.path.abspath(script))]
     try:
-        with installation, surroundings:
+        with installation, surroundings, notices:
             runpy.run_path(script, run_name="__main__")
     except RemovedError as error:
         own = (sys.prefix, os.path.dirname(runpy.__file__), os.path.dirname(__file__))
         where = place(sys.exc_info()[2], own)
         print(f"keras-optimizers: {where}\n{error}", file=sys.stderr)
         return 1
-    except Exception as error:
-        error.__traceback__ = _from_the_script_on(error.__traceback__, script)
+    except (Exception, KeyboardInterrupt) as error:
+        from_script = _from_the_script_on(error.__traceback__, script)
+        if from_script is not None or isinstance(error, (SyntaxError, KeyboardInterrupt)):
+            error.__traceback__ = from_script
         sys.excepthook(type(error), error, error.__traceback__)
-        return 1
+        return _INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1
     finally:
         sys.argv, sys.path[:] = arguments, path
     return 0

@@ -5,7 +5,7 @@ from typing import Any, Callable, Dict, List, Sequence, Tuple
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from keras_optimizers.checks import NO_GRADIENT
+from keras_optimizers.checks import NO_GRADIENT, none_has_no_op
 from keras_optimizers.tensorflow_types import Tensor, Variable
 
 
@@ -18,8 +18,11 @@ def gradients_of(
         compute: the host's function, which libraries replace (memory-saving gradients).
 
     Raises:
+        AttributeError: If the loss is None.
         ValueError: If a parameter has no gradient; the text names those parameters.
     """
+    if loss is None:
+        raise AttributeError(none_has_no_op("`loss` is None, not a scalar tensor."))
     gradients = compute(loss, parameters)
     missing = [p for p, gradient in zip(parameters, gradients) if gradient is None]
     if missing:

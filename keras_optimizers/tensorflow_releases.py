@@ -41,6 +41,8 @@ class Release(NamedTuple):
     # By dtype, how many elements at a time go through an approximate root; the elements left over
     # at the end of a tensor do not, and round otherwise.
     packets: Tuple[Tuple[str, int], ...] = (("float32", 8), ("float16", 16))
+    # The C++ standard in which TensorFlow's headers are written.
+    cpp_standard: str = "c++14"
     # Whether `tf.keras` is Keras 3, unless the environment variable TF_USE_LEGACY_KERAS is 1.
     needs_tf_keras: bool = False
 
@@ -57,6 +59,7 @@ def _keras_2(first: Numbers, last: Numbers, source: str, **more: Any) -> Release
         "optimizer_v2": "{}.optimizers.legacy.optimizer_v2",
         "custom_objects": "{}.saving.object_registration",
         "serialization": "{}.saving.legacy.serialization",
+        "cpp_standard": "c++17",
     }
     return Release(first, last, source, **dict(settings, **more))
 
@@ -79,6 +82,7 @@ RELEASES: Sequence[Release] = (
         optimizer_v2="{}.optimizer_v2.optimizer_v2",
         custom_objects=None,
         serialization="{}.utils.generic_utils",
+        cpp_standard="c++14",
     ),
     _keras_2(
         (2, 9),

@@ -57,6 +57,33 @@ def test_without_parameters_a_step_only_counts():
     assert K.get_value(optimizer.weights[0]) == 1
 
 
+@pytest.mark.parametrize("name", ["minimize", "apply_gradients"])
+def test_methods_of_other_optimizers_are_not_there_and_the_error_says_what_to_call(name):
+    optimizer = configured("Adam")
+    assert not hasattr(optimizer, name)
+    with pytest.raises(AttributeError, match=f"no attribute '{name}': .*`get_updates"):
+        getattr(optimizer, name)
+    with pytest.raises(AttributeError, match=r"^'Adam' object has no attribute 'minimise'$"):
+        _ = optimizer.minimise
+
+
+def test_an_error_inside_a_property_of_a_subclass_is_shown_as_it_is():
+    class Mine(keras_optimizers.SGD):
+        @property
+        def doubled(self):
+            return self.rate * 2
+
+    with pytest.raises(AttributeError, match="no attribute 'rate'"):
+        _ = Mine().doubled
+
+
+def test_a_loss_of_none_is_named():
+    optimizer = configured("SGD")
+    for params in ([], [K.variable(1.0)]):
+        with pytest.raises(AttributeError, match="no attribute 'op': `loss` is None"):
+            optimizer.get_updates(None, params)
+
+
 def test_iterations_may_be_replaced_before_the_updates_are_built():
     optimizer = configured("Adam")
     optimizer.iterations = tf.train.get_or_create_global_step()

@@ -1,11 +1,15 @@
 """The `bench` command, on real steps of small size."""
 
 import json
+import sys
 
 import pytest
 
 from keras_optimizers.bench import cases, extras, report
 from keras_optimizers.cli import main
+from keras_optimizers.lowering.native import library
+
+HAS_NATIVE = {"native"} if library.load() is not None else set()
 
 
 @pytest.fixture(autouse=True)
@@ -31,10 +35,12 @@ def test_steps_are_measured_side_by_side_and_written(tmp_path, capsys):
     results = json.loads(out.read_text())
     assert list(results["cases"]) == ["small", "embedding"]
     adam, nadam = results["cases"]["small"]
-    assert set(adam["milliseconds"]) == {"upstream", "OptimizerV2", "tf.train", "exact", "fused"}
+    expected = {"upstream", "OptimizerV2", "tf.train", "exact", "fused"}
+    assert set(adam["milliseconds"]) == expected | HAS_NATIVE
     assert "tf.train" not in nadam["milliseconds"]  # which has no Nadam
     for timing in adam["milliseconds"].values():
         assert 0 < timing["lower"] <= timing["median"] <= timing["upper"]
+        assert timing["cpu"] > 0
     assert picture.read_bytes().startswith(b"\x89PNG")
     printed = capsys.readouterr().out
     assert "| Adam |" in printed and "exact : upstream" in printed
@@ -61,8 +67,44 @@ def test_every_extra_is_measured(tmp_path, capsys):
 
 def test_a_ratio_is_of_medians_and_above_one_where_ours_is_faster():
     times = {"upstream": {"median": 6.0}, "exact": {"median": 2.0}}
-    assert report._ratio({"milliseconds": times}, "exact", ["upstream"]) == "3.00"
-    assert report._ratio({"milliseconds": times}, "fused", ["upstream"]) == "-"
+    assert report._ratio({"milliseconds": times}, "exact", ["upstream"], "median") == "3.00"
+    assert report._ratio({"milliseconds": times}, "fused", ["upstream"], "median") == "-"
+
+
+def test_the_tables_show_the_time_that_is_asked_for(tmp_path, capsys):
+    out = tmp_path / "out.json"
+    arguments = ["bench", "--case", "large", "--optimizer", "SGD", "--rounds", "1", "--cpu"]
+    assert main(arguments + ["--json", str(out)]) == 0
+    (record,) = json.loads(out.read_text())["cases"]["large"]
+    printed = capsys.readouterr().out
+    assert "upstream, CPU ms" in printed and "±" not in printed
+    assert report._number(record["milliseconds"]["upstream"]["cpu"]) in printed
+
+
+@pytest.mark.parametrize(
+    "program, words", [("no-such-python", "does not run"), (sys.executable, "has no PyTorch")]
+)
+def test_a_python_without_pytorch_is_said_before_measuring(program, words, capsys):
+    assert main(["bench", "--torch", program]) == 2
+    assert words in capsys.readouterr().err
+
+
+def of_machine(load, lower, upper):
+    timing = {"median": 2.0, "lower": lower, "upper": upper}
+    record = {"optimizer": "Adam", "milliseconds": {"upstream": timing, "exact": timing}}
+    machine = {"cores": 2, "load_before": load}
+    peers = ["upstream", "exact"]
+    results = {"machine": machine, "peers": peers, "clock": "median"}
+    return dict(results, cases={"small": [record]}, extras={})
+
+
+def test_a_machine_that_is_too_noisy_or_busy_for_ratios_is_said():
+    quiet = report.markdown(of_machine(0.1, 1.9, 2.1))
+    assert "Measure again" not in quiet
+    noisy = report.markdown(of_machine(0.1, 1.5, 2.5))
+    assert "too noisy for these ratios: Adam (upstream ± 25%). Measure again" in noisy
+    busy = report.markdown(of_machine(3.4, 1.9, 2.1))
+    assert busy.startswith("The machine was busy") and "load average 3.4 on 2 cores" in busy
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import textwrap
 import pytest
 
 import keras_optimizers
+from keras_optimizers import cli
 
 COMMAND = os.path.join(os.path.dirname(sys.executable), "keras-optimizers")
 MODULE = [sys.executable, "-m", "keras_optimizers"]
@@ -91,6 +92,26 @@ def test_bad_usage_is_one_clear_error_and_status_2(arguments, words):
     assert words in errors and "Traceback" not in errors
 
 
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["inspet"], "'conformance'). Did you mean 'inspect'?"),
+        (["bench", "--case", "smal"], "Did you mean 'small'?"),
+        (["conformance", "--check", "weights-layout"], "Did you mean 'weights_layout'?"),
+        (["quux"], "'conformance').\n"),
+    ],
+)
+def test_a_mistyped_word_leads_to_the_right_one(arguments, words, capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(arguments)
+    assert stop.value.code == 2 and words in capsys.readouterr().err
+
+
+def test_a_directory_is_no_script(tmp_path, capsys):
+    assert cli.main(["run", str(tmp_path)]) == 2
+    assert "is a directory, no script" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_help_has_an_example():
     for arguments in (["--help"], ["run", "--help"]):
@@ -121,6 +142,53 @@ def test_a_traceback_of_run_begins_in_the_script(script):
     status, _, errors = run(*MODULE, "run", "--quiet", path)
     expected = subprocess.run([sys.executable, path], stderr=subprocess.PIPE).stderr.decode()
     assert status == 1 and errors == expected
+
+
+def test_a_syntax_error_is_shown_without_a_traceback(script):
+    path = script("x = = 1\n")
+    _, _, errors = run(*MODULE, "run", "--quiet", path)
+    expected = subprocess.run([sys.executable, path], stderr=subprocess.PIPE).stderr.decode()
+    assert errors == expected and "runpy" not in errors
+
+
+def test_ctrl_c_ends_with_130_and_a_traceback_of_the_script(script):
+    path = script("raise KeyboardInterrupt\n")
+    status, _, errors = run(*MODULE, "run", "--quiet", path)
+    assert status == 130 and errors.startswith("Traceback") and "cli.py" not in errors
+
+
+DEFAULTS = """
+    import inspect
+    from tensorflow.keras import optimizers
+
+    for _ in range(2):
+        optimizers.Adadelta(epsilon=1e-7)
+        optimizers.get("nadam")
+    optimizers.SGD()
+    optimizers.RMSprop(0.1, 0.9, 1e-7)
+    optimizers.Adam.from_config(optimizers.Adam(epsilon=1e-7).get_config())
+    print(inspect.signature(optimizers.Adadelta))
+"""
+
+
+def test_run_says_once_where_a_default_that_changed_is_used(script):
+    path = script(DEFAULTS)
+    _, output, errors = run(*MODULE, "run", path)
+    assert output == "(lr=1.0, rho=0.95, epsilon=None, decay=0.0, **kwargs)\n"
+    said = [line for line in errors.splitlines() if " without " in line]
+    later = "in tf.keras from TensorFlow 1.14 on the default is 0.001. Give lr in the script, "
+    assert said == [
+        "keras-optimizers: Adadelta without lr: 1 is used, as in TensorFlow 1.10; "
+        + later
+        + "and this line goes.",
+        "keras-optimizers: Nadam without lr: 0.002 is used, as in TensorFlow 1.10; "
+        + later
+        + "and this line goes.",
+        "keras-optimizers: Nadam without epsilon: 1e-07 is used, as in TensorFlow 1.10; in "
+        "tf.keras of TensorFlow 1.4 the default is 1e-08. Give epsilon in the script, and this "
+        "line goes.",
+    ]
+    assert " without " not in run(*MODULE, "run", "--quiet", path)[2]
 
 
 def test_run_leaves_the_scripts_warnings_alone(script):

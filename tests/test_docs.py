@@ -53,6 +53,7 @@ NOT_RUN = {
     "pre-commit": "is not among the packages of the tests",
     "python -m pip": "installs packages; every environment of tox installs this one",
     "python -m build": "is not among the packages of the tests; the release itself tries it",
+    "keras-optimizers build": "needs a C++ compiler; tests/test_native_library.py runs it",
     "keras-optimizers bench": "takes minutes; tests/test_bench.py runs the same command on less",
 }
 # What a page's Python blocks need that the page does not show, by page and number of the block.

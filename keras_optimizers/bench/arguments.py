@@ -22,6 +22,8 @@ examples:
   keras-optimizers bench                                 steps of every case, all but XLA: minutes
   keras-optimizers bench --case large --optimizer Adam
   keras-optimizers bench --case small --extra start --json bench.json --plot bench.png
+  keras-optimizers bench --case large --threads 1 --torch /opt/torch/bin/python
+                                                         beside PyTorch, with one thread
   keras-optimizers bench --all --xla                     all that there is: half an hour
 """
 
@@ -47,6 +49,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--all", action="store_true", help="every case and every extra")
     parser.add_argument(
         "--xla", action="store_true", help="upstream under XLA, too (slow to build)"
+    )
+    parser.add_argument(
+        "--torch",
+        metavar="PROGRAM",
+        help="PyTorch's optimizers, too: PROGRAM is a Python that has it",
+    )
+    parser.add_argument(
+        "--threads", type=_positive, help="threads of a session (default: one for each core)"
+    )
+    parser.add_argument(
+        "--cpu",
+        action="store_true",
+        help="show the CPU time of all threads in place of the time on the clock: other programs "
+        "on the machine hardly change it",
     )
     parser.add_argument("--rounds", type=_positive, help="timed rounds (default: by case)")
     parser.add_argument("--json", metavar="FILE", help="write the results to FILE as JSON")

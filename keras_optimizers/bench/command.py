@@ -6,16 +6,18 @@ import os
 import platform
 import sys
 import time
-from typing import Any, Callable, Dict
+from typing import Any, Callable, Dict, List
 
 import tensorflow.compat.v1 as tf
 
 import keras_optimizers
 from keras_optimizers import output
-from keras_optimizers.bench import extras, peers, report
+from keras_optimizers.bench import extras, peers, report, torch_peers
+from keras_optimizers.bench import measure as measure_module
 from keras_optimizers.bench.arguments import EXTRAS
 from keras_optimizers.bench.cases import CASES
 from keras_optimizers.bench.measure import measure_case
+from keras_optimizers.lowering.native import library
 
 
 def run(options: argparse.Namespace) -> int:
@@ -27,9 +29,14 @@ def run(options: argparse.Namespace) -> int:
             return 2
         if path:
             output.check_place(path)
-    results = measure(options)
+    try:
+        results = measure(options)
+    except torch_peers.TorchError as error:
+        print(f"keras-optimizers: {error}", file=sys.stderr)
+        return 2
     if options.json:  # first: standard output may be a closed pipe
         output.write_text(options.json, json.dumps(results, indent=1))
+        print(f"wrote {options.json}", file=sys.stderr)
     output.show(report.markdown(results))
     if options.plot:
         try:
@@ -40,13 +47,15 @@ def run(options: argparse.Namespace) -> int:
         except OSError as error:
             reason = error.strerror or error
             raise output.OutputError(f"Cannot write {options.plot!r}: {reason}.") from error
+        print(f"wrote {options.plot}", file=sys.stderr)
     return 0
 
 
 def measure(options: argparse.Namespace) -> Dict[str, Any]:
     """All that `options` ask for, as what JSON can hold."""
     tf.logging.set_verbosity(tf.logging.ERROR)
-    chosen = [peer for peer in peers.PEERS if options.xla or peer != peers.XLA]
+    measure_module.THREADS = options.threads or 0
+    chosen = _chosen(options)
     optimizers = options.optimizer or list(peers.OPTIMIZERS)
     wanted = list(EXTRAS) if options.all else options.extra or []
     cases = options.case or ([] if wanted and not options.all else list(CASES))
@@ -56,8 +65,11 @@ def measure(options: argparse.Namespace) -> Dict[str, Any]:
         "machine": {
             "processor": platform.processor() or platform.machine(),
             "cores": os.cpu_count(),
+            "load_before": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         },
         "peers": chosen,
+        "clock": "cpu" if options.cpu else "median",
+        "threads": options.threads or os.cpu_count(),
         "cases": {},
         "extras": {},
     }
@@ -79,6 +91,18 @@ def measure(options: argparse.Namespace) -> Dict[str, Any]:
         results["extras"][name] = makers[name](show.part(name))
     show.done()
     return results
+
+
+def _chosen(options: argparse.Namespace) -> List[str]:
+    """The peers that can be measured here."""
+    left_out = set() if options.xla else {peers.XLA}
+    if library.load() is None:
+        left_out.add(peers.NATIVE)
+    if options.torch:
+        torch_peers.use(options.torch)
+    else:
+        left_out.update(peers.TORCH)
+    return [peer for peer in peers.PEERS if peer not in left_out]
 
 
 class _Progress:

@@ -1,7 +1,6 @@
 """What else is measured: start-up, state, memory, lookups by vocabulary, and real training."""
 
 import gc
-import time
 from typing import Any, Callable, Dict, List, Sequence
 
 import numpy as np
@@ -9,7 +8,8 @@ import tensorflow.compat.v1 as tf
 
 from keras_optimizers.bench import peers
 from keras_optimizers.bench.cases import CASES, VOCABULARIES, make_gradients, vocabulary_case
-from keras_optimizers.bench.measure import Built, in_turn, measure_case
+from keras_optimizers.bench.measure import Built, measure_case, session_config
+from keras_optimizers.bench.timing import Seconds, in_turn, timed
 
 Record = Dict[str, Any]
 Tick = Callable[[], None]
@@ -21,6 +21,11 @@ _STATE_TENSORS = 1000
 _EPOCH = 512
 
 
+def _here(chosen: Sequence[str], name: str) -> List[str]:
+    """The peers in this process that have the optimizer `name`."""
+    return [peer for peer in chosen if peer not in peers.TORCH and peers.has(peer, name)]
+
+
 def measure_start(optimizers: Sequence[str], chosen: Sequence[str], tick: Tick) -> List[Record]:
     """Graph ops, seconds to build them and to run the first step: 160 and 2,000 tensors."""
     records = []
@@ -28,7 +33,7 @@ def measure_start(optimizers: Sequence[str], chosen: Sequence[str], tick: Tick) 
         case = CASES["small"]._replace(shapes=[(16, 16)] * count)
         gradients = make_gradients(case)
         for name in optimizers:
-            built = {p: Built(p, name, case, gradients) for p in chosen if peers.has(p, name)}
+            built = {p: Built(p, name, case, gradients) for p in _here(chosen, name)}
             records.append(
                 {
                     "tensors": count,
@@ -58,21 +63,18 @@ class _State:
             self._optimizer = peers.make(peer, "Adamax")
             gradients = [tf.zeros([16, 16])] * _STATE_TENSORS
             peers.step(peer, self._optimizer, parameters, gradients=gradients)
-            self._session = tf.Session()
+            self._session = tf.Session(config=session_config())
             self._session.run(tf.global_variables_initializer())
             self._write = write
             with self._session.as_default():
                 self._weights = self._optimizer.get_weights()
 
-    def run(self) -> float:
-        """The seconds of one call."""
+    def run(self) -> Seconds:
+        """One call."""
         with self._graph.as_default(), self._session.as_default():
-            started = time.perf_counter()
             if self._write:
-                self._optimizer.set_weights(self._weights)
-            else:
-                self._optimizer.get_weights()
-            return time.perf_counter() - started
+                return timed(lambda: self._optimizer.set_weights(self._weights))
+            return timed(self._optimizer.get_weights)
 
 
 def measure_state(chosen: Sequence[str], tick: Tick, rounds: int = 5) -> List[Record]:
@@ -92,12 +94,11 @@ def measure_memory(optimizers: Sequence[str], chosen: Sequence[str], tick: Tick)
     records = []
     for name in optimizers:
         peaks = {}
-        for peer in chosen:
-            if peers.has(peer, name):
-                one = Built(peer, name, case, gradients)
-                peaks[peer] = _peak_megabytes(one)
-                one.close()
-                tick()
+        for peer in _here(chosen, name):
+            one = Built(peer, name, case, gradients)
+            peaks[peer] = _peak_megabytes(one)
+            one.close()
+            tick()
         records.append({"optimizer": name, "peak_megabytes": peaks})
     return records
 
@@ -146,7 +147,7 @@ class _Training:
         self._words = random.randint(0, 20000, size=(_EPOCH, 20))
         self._labels = random.randint(0, 2, size=(_EPOCH, 1))
         with self._graph.as_default():
-            self._session = tf.Session()
+            self._session = tf.Session(config=session_config())
             tf.keras.backend.set_session(self._session)
             layers = tf.keras.layers
             self._model = tf.keras.Sequential(
@@ -159,20 +160,20 @@ class _Training:
             )
             self._model.compile(peers.make(peer, name), "binary_crossentropy")
 
-    def run(self) -> float:
-        """The seconds of one epoch."""
+    def run(self) -> Seconds:
+        """One epoch."""
         with self._graph.as_default():
             tf.keras.backend.set_session(self._session)
-            started = time.perf_counter()
-            self._model.fit(self._words, self._labels, batch_size=64, verbose=0)
-            return time.perf_counter() - started
+            return timed(
+                lambda: self._model.fit(self._words, self._labels, batch_size=64, verbose=0)
+            )
 
 
 def measure_fit(
     optimizers: Sequence[str], chosen: Sequence[str], tick: Tick, rounds: int = 7
 ) -> List[Record]:
     """Milliseconds of an epoch of 8 batches of a small text model, everything included."""
-    with_compile = [p for p in chosen if p not in (peers.TF_TRAIN, peers.XLA)]
+    with_compile = [p for p in chosen if p not in (peers.TF_TRAIN, peers.XLA, *peers.TORCH)]
     records = []
     for name in optimizers:
         timings = in_turn({p: _Training(p, name) for p in with_compile}, rounds, tick)

@@ -1,22 +1,26 @@
-"""Timing peers in turn, in one process."""
+"""One step of each peer, built and measured beside the others."""
 
 import gc
 import time
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence
+from typing import Any, Callable, Dict, List, Optional, Sequence
 
-import numpy as np
 import tensorflow.compat.v1 as tf
 
-from keras_optimizers.bench import peers
+from keras_optimizers.bench import peers, torch_peers
 from keras_optimizers.bench.cases import Case, make_gradients
+from keras_optimizers.bench.timing import Seconds, in_turn, timed
+
+# Of all sessions; 0: as many as there are cores.
+THREADS = 0
 
 
-class Timing(NamedTuple):
-    """Milliseconds a step: the median, and the quartiles about it."""
-
-    median: float
-    lower: float
-    upper: float
+def session_config() -> tf.ConfigProto:
+    """The configuration of the sessions that are measured."""
+    return tf.ConfigProto(
+        allow_soft_placement=True,
+        intra_op_parallelism_threads=THREADS,
+        inter_op_parallelism_threads=THREADS,
+    )
 
 
 class Built:
@@ -50,18 +54,16 @@ class Built:
             self.build_seconds = time.perf_counter() - started
             self.graph_ops = len(self.graph.get_operations()) - before
             initializer = tf.global_variables_initializer()
-            self.session = tf.Session(config=tf.ConfigProto(allow_soft_placement=True))
+            self.session = tf.Session(config=session_config())
             self.session.run(initializer, dict(placeholders))
         self._run = self.session.make_callable(self.step)
         started = time.perf_counter()
         self._run()
         self.first_step_seconds = time.perf_counter() - started
 
-    def run(self) -> float:
-        """One step; its seconds."""
-        started = time.perf_counter()
-        self._run()
-        return time.perf_counter() - started
+    def run(self) -> Seconds:
+        """One step."""
+        return timed(self._run)
 
     def close(self) -> None:
         """Free the session's memory."""
@@ -83,37 +85,18 @@ class Bandwidth:
                     )
                 )
             self._op = tf.group(*ops)
-            self.session = tf.Session()
+            self.session = tf.Session(config=session_config())
             self.session.run(tf.global_variables_initializer())
         self._run = self.session.make_callable(self._op)
         self._run()
 
-    def run(self) -> float:
-        """One pass; its seconds."""
-        started = time.perf_counter()
-        self._run()
-        return time.perf_counter() - started
+    def run(self) -> Seconds:
+        """One pass."""
+        return timed(self._run)
 
     def close(self) -> None:
         """Free the session's memory."""
         self.session.close()
-
-
-def in_turn(runners: Dict[str, Any], rounds: int, tick: Callable[[], None]) -> Dict[str, Timing]:
-    """Run all `runners` in every round; the order turns, so that none always follows the same."""
-    names = list(runners)
-    seconds: Dict[str, List[float]] = {name: [] for name in names}
-    for index in range(rounds + 1):
-        for name in names[index % len(names) :] + names[: index % len(names)]:
-            runners[name].run()  # brings what it needs into the caches
-            taken = runners[name].run()
-            if index:  # the first round is for warming up
-                seconds[name].append(taken)
-        tick()
-    return {
-        name: Timing(*(1e3 * float(np.percentile(values, q)) for q in (50, 25, 75)))
-        for name, values in seconds.items()
-    }
 
 
 def measure_case(
@@ -127,8 +110,15 @@ def measure_case(
     gradients = make_gradients(case)
     records = []
     for name in optimizers:
-        built = {p: Built(p, name, case, gradients) for p in chosen if peers.has(p, name)}
+        built = {
+            p: Built(p, name, case, gradients)
+            for p in chosen
+            if p not in peers.TORCH and peers.has(p, name)
+        }
         runners: Dict[str, Any] = dict(built)
+        others = [p for p in chosen if p in peers.TORCH and torch_peers.has(p, name, case)]
+        for peer in others:
+            runners[peer] = torch_peers.Peer(peer, name, gradients, THREADS)
         # Of small tensors the start of the ops is measured, not the memory.
         bandwidth = None if case.batch or case.size < 10**6 else Bandwidth(case)
         if bandwidth is not None:
@@ -136,7 +126,7 @@ def measure_case(
         timings = in_turn(runners, rounds or case.rounds, tick)
         record: Dict[str, Any] = {
             "optimizer": name,
-            "milliseconds": {p: timings[p]._asdict() for p in built},
+            "milliseconds": {p: timings[p]._asdict() for p in [*built, *others]},
             "graph_ops": {p: one.graph_ops for p, one in built.items()},
             "build_seconds": {p: one.build_seconds for p, one in built.items()},
             "first_step_seconds": {p: one.first_step_seconds for p, one in built.items()},
@@ -145,8 +135,10 @@ def measure_case(
             record["bandwidth_gigabytes_per_second"] = (
                 bandwidth.bytes_moved / timings["bandwidth"].median / 1e6
             )
-            at_least = peers.TENSORS_MOVED[name] / 3 * timings["bandwidth"].median
-            record["bandwidth_share"] = {p: at_least / timings[p].median for p in built}
+            for key, clock in (("bandwidth_share", "median"), ("bandwidth_share_cpu", "cpu")):
+                plain = getattr(timings["bandwidth"], clock)
+                at_least = peers.TENSORS_MOVED[name] / 3 * plain
+                record[key] = {p: at_least / getattr(timings[p], clock) for p in [*built, *others]}
         for runner in runners.values():
             runner.close()
         del built, runners, runner, bandwidth

@@ -9,9 +9,12 @@ from keras_optimizers.tensorflow_private import HOST_OPTIMIZERS
 from keras_optimizers.tensorflow_types import Tensor, Variable
 
 UPSTREAM, OPTIMIZER_V2, TF_TRAIN, XLA = "upstream", "OptimizerV2", "tf.train", "upstream XLA"
-EXACT, FUSED = "exact", "fused"
-PEERS = (UPSTREAM, OPTIMIZER_V2, TF_TRAIN, XLA, EXACT, FUSED)
-OURS = (EXACT, FUSED)
+EXACT, FUSED, NATIVE = "exact", "fused", "native"
+OURS = (EXACT, FUSED, NATIVE)
+# PyTorch's optimizers, in a process of another Python: see `torch_peers`.
+TORCH_FOREACH, TORCH_FUSED = "torch foreach", "torch fused"
+TORCH = (TORCH_FOREACH, TORCH_FUSED)
+PEERS = (UPSTREAM, OPTIMIZER_V2, TF_TRAIN, XLA, *TORCH, *OURS)
 
 # What is measured: the class and its arguments, which all peers take alike.
 OPTIMIZERS: Dict[str, Any] = {
@@ -69,7 +72,7 @@ def make(peer: str, name: str) -> Any:
         assert factory is not None
         return factory()
     if peer in OURS:
-        more = {"fused": True} if peer == FUSED else {}
+        more = {} if peer == EXACT else {peer: True}
         return getattr(keras_optimizers, class_name)(**dict(arguments, **more))
     # TensorFlow 1.15's copy of the original is the reference of all ratios.
     module = tf.keras.optimizers if peer == OPTIMIZER_V2 else HOST_OPTIMIZERS

@@ -7,15 +7,22 @@ from keras_optimizers.bench.cases import CASES
 
 Record = Dict[str, Any]
 
+# A ratio of medians says nothing where half the distance of the quartiles is this part of one.
+NOISY = 0.1
+# So many processes wanted a core, on average over the minute before.
+BUSY = 0.5
+
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = ["| " + " | ".join(header) + " |", "| " + " | ".join("---" for _ in header) + " |"]
     return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
 
 
-def _time(timing: Any) -> str:
+def _time(timing: Any, clock: str = "median") -> str:
     if timing is None:
         return "-"
+    if clock == "cpu":
+        return _number(timing["cpu"])
     spread = (timing["upper"] - timing["lower"]) / 2
     return f"{_number(timing['median'])} ± {_number(spread)}"
 
@@ -24,32 +31,82 @@ def _number(value: float) -> str:
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
-def _ratio(record: Record, ours: str, theirs: Sequence[str]) -> str:
+def _ratio(record: Record, ours: str, theirs: Sequence[str], clock: str) -> str:
     """How many times as fast `ours` is as the fastest of `theirs`."""
     times = record["milliseconds"]
-    others = [times[peer]["median"] for peer in theirs if peer in times]
+    others = [times[peer][clock] for peer in theirs if peer in times]
     if ours not in times or not others:
         return "-"
-    return f"{min(others) / times[ours]['median']:.2f}"
+    return f"{min(others) / times[ours][clock]:.2f}"
 
 
-def _steps(records: Sequence[Record], chosen: Sequence[str]) -> str:
+# Of each ratio: ours, the others, and how the table calls these.
+_RATIOS = (
+    (peers.EXACT, (peers.UPSTREAM,), "upstream"),
+    (peers.FUSED, (peers.OPTIMIZER_V2,), "OptimizerV2"),
+    (peers.FUSED, (peers.OPTIMIZER_V2, peers.TF_TRAIN), "fastest peer"),
+    (peers.NATIVE, (peers.UPSTREAM,), "upstream"),
+    (peers.NATIVE, (peers.EXACT,), "exact"),
+    (peers.NATIVE, (peers.OPTIMIZER_V2, peers.TF_TRAIN, peers.FUSED), "fastest of TensorFlow's"),
+    (peers.NATIVE, peers.TORCH, "faster of torch's"),
+)
+
+
+def _steps(records: Sequence[Record], chosen: Sequence[str], clock: str) -> str:
     """Milliseconds a step, and the ratios."""
-    share = any("bandwidth_share" in record for record in records)
-    header = ["optimizer", *(f"{peer}, ms" for peer in chosen)]
-    header += ["exact : upstream", "fused : OptimizerV2", "fused : fastest peer"]
-    header += ["bandwidth, exact", "bandwidth, fused"] if share else []
+    share = "bandwidth_share" if clock == "median" else "bandwidth_share_cpu"
+    with_share = any(share in record for record in records)
+    ratios = [one for one in _RATIOS if one[0] in chosen and set(one[1]) & set(chosen)]
+    ours = [peer for peer in peers.OURS if peer in chosen] if with_share else []
+    unit = "ms" if clock == "median" else "CPU ms"
+    header = ["optimizer", *(f"{peer}, {unit}" for peer in chosen)]
+    header += [f"{one} : {name}" for one, _, name in ratios]
+    header += [f"bandwidth, {peer}" for peer in ours]
     rows = []
     for record in records:
-        row = [record["optimizer"], *(_time(record["milliseconds"].get(p)) for p in chosen)]
-        row.append(_ratio(record, peers.EXACT, [peers.UPSTREAM]))
-        row.append(_ratio(record, peers.FUSED, [peers.OPTIMIZER_V2]))
-        row.append(_ratio(record, peers.FUSED, [peers.OPTIMIZER_V2, peers.TF_TRAIN]))
-        if share:
-            shares = record.get("bandwidth_share", {})
-            row += [f"{shares[p]:.2f}" if p in shares else "-" for p in peers.OURS]
+        times = record["milliseconds"]
+        row = [record["optimizer"], *(_time(times.get(peer), clock) for peer in chosen)]
+        row += [_ratio(record, one, others, clock) for one, others, _ in ratios]
+        shares = record.get(share, {})
+        row += [f"{shares[p]:.2f}" if p in shares else "-" for p in ours]
         rows.append(row)
     return _table(header, rows)
+
+
+def _noise(records: Sequence[Record]) -> List[str]:
+    """Which optimizers' ratios say nothing, because a peer's own times vary more."""
+    found = []
+    for record in records:
+        spreads = {
+            peer: (timing["upper"] - timing["lower"]) / 2 / timing["median"]
+            for peer, timing in record["milliseconds"].items()
+        }
+        worst = max(spreads, key=lambda peer: spreads[peer])
+        if spreads[worst] > NOISY:
+            found.append(f"{record['optimizer']} ({worst} ± {spreads[worst]:.0%})")
+    if not found:
+        return []
+    return [
+        "The machine was too noisy for these ratios: "
+        + ", ".join(found)
+        + ". Measure again when nothing else runs."
+    ]
+
+
+def _busy(machine: Record) -> List[str]:
+    """A sentence where other processes were running before the measurement."""
+    load = machine.get("load_before")
+    if load is None or load < BUSY:
+        return []
+    return [
+        f"The machine was busy before the measurement began (load average {load:.1f} on "
+        f"{machine['cores']} cores): do not trust the ratios. Measure again when nothing else runs."
+    ]
+
+
+def _measured(records: Sequence[Record], chosen: Sequence[str]) -> List[str]:
+    """The peers that at least one record has."""
+    return [peer for peer in chosen if any(peer in one["milliseconds"] for one in records)]
 
 
 def _start(records: Sequence[Record], chosen: Sequence[str]) -> str:
@@ -73,14 +130,16 @@ def _start(records: Sequence[Record], chosen: Sequence[str]) -> str:
     return _table(header, rows)
 
 
-def _by_peer(records: Sequence[Record], chosen: Sequence[str], key: str, *first: str) -> str:
+def _by_peer(
+    records: Sequence[Record], chosen: Sequence[str], clock: str, key: str, *first: str
+) -> str:
     rows = []
     for record in records:
         values = record[key]
         cells = [
             "-"
             if p not in values
-            else _time(values[p])
+            else _time(values[p], clock)
             if isinstance(values[p], dict)
             else _number(values[p])
             for p in chosen
@@ -97,30 +156,32 @@ def _by_peer(records: Sequence[Record], chosen: Sequence[str], key: str, *first:
 
 def markdown(results: Record) -> str:
     """All that was measured, as Markdown."""
-    chosen = results["peers"]
-    parts: List[str] = []
+    chosen, clock = results["peers"], results["clock"]
+    here = [peer for peer in chosen if peer not in peers.TORCH]
+    parts = _busy(results["machine"])
     for name, records in results["cases"].items():
-        parts += [f"### {CASES[name].title}", _steps(records, chosen)]
+        steps = _steps(records, _measured(records, chosen), clock)
+        parts += [f"### {CASES[name].title}", steps, *_noise(records)]
         speeds = [r["bandwidth_gigabytes_per_second"] for r in records if "bandwidth_share" in r]
         if speeds:
             slowest, fastest = min(speeds), max(speeds)
             parts.append(f"The plain loop in place moved {slowest:.0f} to {fastest:.0f} GB/s.")
     extras = results["extras"]
     if "start" in extras:
-        parts += ["### Graph and start", _start(extras["start"], chosen)]
+        parts += ["### Graph and start", _start(extras["start"], here)]
     if "state" in extras:
         title = "### get_weights and set_weights of 2,000 slots, ms"
-        parts += [title, _by_peer(extras["state"], chosen, "milliseconds", "call")]
+        parts += [title, _by_peer(extras["state"], here, clock, "milliseconds", "call")]
     if "memory" in extras:
         title = "### Temporary memory of a step of 25 M parameters (100 MB), peak, MB"
-        parts += [title, _by_peer(extras["memory"], chosen, "peak_megabytes", "optimizer")]
+        parts += [title, _by_peer(extras["memory"], here, clock, "peak_megabytes", "optimizer")]
     if "vocabulary" in extras:
         title = "### A lookup's update by rows of the table, ms"
-        table = _by_peer(extras["vocabulary"], chosen, "milliseconds", "rows", "optimizer")
+        table = _by_peer(extras["vocabulary"], here, clock, "milliseconds", "rows", "optimizer")
         parts += [title, table]
     if "fit" in extras:
         title = "### An epoch of model.fit, 8 batches of a text model, ms"
-        parts += [title, _by_peer(extras["fit"], chosen, "milliseconds", "optimizer")]
+        parts += [title, _by_peer(extras["fit"], here, clock, "milliseconds", "optimizer")]
     return "\n\n".join(parts) + "\n"
 
 

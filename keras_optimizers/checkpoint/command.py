@@ -7,9 +7,12 @@ from typing import Any, Callable, Dict, List, Sequence
 
 from keras_optimizers import output
 from keras_optimizers.checkpoint import inspection, migration, verification
+from keras_optimizers.checkpoint.eras import configs
 from keras_optimizers.checkpoint.errors import CheckpointError
 from keras_optimizers.checkpoint.formats import registry
 from keras_optimizers.checkpoint.storage import supervision
+from keras_optimizers.reference import OPTIMIZERS
+from keras_optimizers.suggestions import did_you_mean
 
 FINE, DIFFERENT, UNUSABLE = 0, 1, 2
 
@@ -111,7 +114,7 @@ def add_verify_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=1, help="of the gradients (default: 1)")
     parser.add_argument(
         "--tolerance",
-        type=float,
+        type=_tolerance,
         default=4.0,
         metavar="ULP",
         help="units in the last place that count as equal (default: 4)",
@@ -122,6 +125,16 @@ def add_verify_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
     _add_read_arguments(parser)
     parser.set_defaults(command=_command(verify, ["first", "second", "model"]))
+
+
+def _tolerance(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not value >= 0:
+        raise argparse.ArgumentTypeError(f"must be a number from 0 on, not {text!r}")
+    return value
 
 
 def _add_read_arguments(parser: argparse.ArgumentParser) -> None:
@@ -136,6 +149,12 @@ def _command(
     """`work` with user's errors as one line, and damaged files kept from doing harm."""
 
     def run(options: argparse.Namespace) -> int:
+        try:
+            _check_names(options)
+        except CheckpointError as error:
+            print(f"keras-optimizers: {error}", file=sys.stderr)
+            return UNUSABLE
+
         def guarded() -> int:
             try:
                 return work(options)
@@ -152,12 +171,25 @@ def _command(
     return run
 
 
+def _check_names(options: argparse.Namespace) -> None:
+    """Refuse an unknown format or class before any file is read.
+
+    Raises:
+        CheckpointError: If there is one.
+    """
+    if hasattr(options, "to"):
+        registry.format_named(options.to)
+    given = options.class_name
+    if given is not None and configs.known_class(given) is None:
+        raise CheckpointError(
+            f"Unknown class {given!r} in --class.{did_you_mean(given, OPTIMIZERS)} There are: "
+            f"{', '.join(OPTIMIZERS)}."
+        )
+
+
 def _needs_tensorflow(options: argparse.Namespace, paths: Sequence[str]) -> bool:
-    try:
-        if registry.format_named(getattr(options, "to", "")).needs_tensorflow:
-            return True
-    except CheckpointError:
-        pass  # said when the command runs
+    if hasattr(options, "to") and registry.format_named(options.to).needs_tensorflow:
+        return True
     for path in paths:
         try:
             if registry.reader_of(path).needs_tensorflow:
@@ -169,7 +201,8 @@ def _needs_tensorflow(options: argparse.Namespace, paths: Sequence[str]) -> bool
 
 def read_options(options: argparse.Namespace) -> Dict[str, Any]:
     """What `read` is told on the command line."""
-    given = {"class_name": options.class_name, "model": options.model}
+    class_name = options.class_name and configs.known_class(options.class_name)
+    given = {"class_name": class_name, "model": options.model}
     return {name: value for name, value in given.items() if value is not None}
 
 
@@ -213,6 +246,7 @@ def migrate(options: argparse.Namespace) -> int:
     try:
         if options.report:
             output.write_text(options.report, json.dumps(report, indent=2))
+            print(f"wrote the report to {options.report}", file=sys.stderr)
         output.show(
             json.dumps(report, indent=2) if options.json else inspection.report_as_text(report)
         )

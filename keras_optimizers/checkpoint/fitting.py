@@ -4,7 +4,7 @@ from typing import Any, Dict, List
 
 import numpy as np
 
-from keras_optimizers import reference
+from keras_optimizers import changed_defaults, reference
 from keras_optimizers.checkpoint import mathematics
 from keras_optimizers.checkpoint.eras import layouts
 from keras_optimizers.checkpoint.eras.layouts import Layout
@@ -55,6 +55,7 @@ def fit(state: OptimizerState, layout: Layout, report: Report) -> OptimizerState
 
 def _hyperparameters(state: OptimizerState, layout: Layout, report: Report) -> None:
     era = state.era_defaults
+    missing = {}
     for name, default in OPTIMIZERS[state.class_name].defaults.items():
         if name == "lr" and "learning_rate_schedule" in state.hyperparameters:
             continue  # reported as a schedule
@@ -69,6 +70,12 @@ def _hyperparameters(state: OptimizerState, layout: Layout, report: Report) -> N
             f"{_shown(value)}, {whose} default: the source does not hold it. Give it with "
             f"--set {name}=VALUE",
         )
+        if name not in era:
+            missing[name] = value
+    remedy = "If the source is from there: --set {argument}={value}."
+    package = layouts.package_of(state.provenance.format)
+    for sentence in changed_defaults.sentences(state.class_name, missing, package, remedy):
+        report.note(sentence)
 
 
 def _doubts(state: OptimizerState, layout: Layout, report: Report) -> None:

@@ -1,13 +1,14 @@
 """What there is to see of a state, a report or a comparison: as JSON values and as text."""
 
 import math
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict
 
 import numpy as np
 
 from keras_optimizers import reference
 from keras_optimizers.checkpoint import mathematics
 from keras_optimizers.checkpoint.migration import Outcome
+from keras_optimizers.checkpoint.report import as_text_of_fields, columns
 from keras_optimizers.checkpoint.state import Array, OptimizerState
 from keras_optimizers.checkpoint.verification import Comparison, by_role
 
@@ -98,7 +99,7 @@ def as_text(description: Dict[str, Any]) -> str:
         for slot in description["slots"]
     ]
     if rows:
-        lines.append(_table(["parameter", "shape", "dtype", "slot", "norm"], rows))
+        lines.append(columns(["parameter", "shape", "dtype", "slot", "norm"], rows))
     else:
         lines.append("no slots")
     if description["missing"]:
@@ -116,6 +117,9 @@ def describe_outcome(outcome: Outcome) -> Dict[str, Any]:
         iterations=outcome.state.iterations,
         written=outcome.written,
         backup=outcome.backup,
+        target=outcome.target,
+        format=outcome.format and outcome.format.name,
+        title=outcome.format and outcome.format.title,
     )
     if outcome.comparison is not None:
         described["next_step_error"] = _json_number(outcome.comparison.largest)
@@ -124,14 +128,10 @@ def describe_outcome(outcome: Outcome) -> Dict[str, Any]:
 
 def report_as_text(report: Dict[str, Any]) -> str:
     """A report's values for a reader."""
-    rows = [[one["field"], one["status"], one["explanation"]] for one in report["fields"]]
-    lines = [_table(["field", "what became of it", ""], rows), ""]
-    lines += [f"note: {note}" for note in report["notes"]]
-    if report["exact"]:
-        lines.append("exact: training goes on as it would have")
+    lines = [as_text_of_fields(report)]
+    if report["written"]:
+        lines.append(f"wrote {report['target']}: {report['format']} ({report['title']})")
     else:
-        lines.append("not exact: see the fields that are defaulted, approximate or lost")
-    if not report["written"]:
         lines.append("nothing was written")
     if report.get("backup"):
         lines.append(f"the old file is {report['backup']}")
@@ -167,7 +167,7 @@ def comparison_as_text(description: Dict[str, Any]) -> str:
         ]
         for one in description["roles"]
     ]
-    lines = [_table(header, rows)]
+    lines = [columns(header, rows)]
     lines += [f"problem: {problem}" for problem in description["problems"]]
     lines.append("both take the same next step" if description["same"] else "the next steps differ")
     return "\n".join(lines)
@@ -179,12 +179,3 @@ def _json_number(value: float) -> Any:
 
 def _number(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    table: List[Sequence[str]] = [header, *rows]
-    widths = [max(len(row[column]) for row in table) for column in range(len(header))]
-    return "\n".join(
-        "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip()
-        for row in table
-    )

@@ -56,7 +56,8 @@ def capture(optimizer: Any) -> OptimizerState:
         held[role] = {parameter.name: value for parameter, value in zip(parameters, group)}
     iterations = int(by_name.pop("iterations"))
     config = optimizer._host.from_config(optimizer.get_config())
-    config.pop("fused", None)
+    for name in ("fused", "native"):  # the same state with and without
+        config.pop(name, None)
     provenance = Provenance("a live optimizer", LIVE.name, LIVE.title, "keras_optimizers")
     return OptimizerState(
         type(optimizer).__name__, config, iterations, parameters, held, by_name, provenance

@@ -36,8 +36,9 @@ def is_extended(name: str, value: Any) -> bool:
 
 
 def value_of(state: OptimizerState, name: str) -> Any:
-    """A hyperparameter of `state`, r1.10's default where the source does not tell."""
+    """A hyperparameter of `state`; where the source does not tell, its era's or r1.10's default."""
     defaults = dict(EXTENSIONS, **OPTIMIZERS[state.class_name].defaults)
+    defaults.update(state.era_defaults)
     return state.hyperparameters.get(name, defaults.get(name))
 
 

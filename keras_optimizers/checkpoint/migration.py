@@ -31,6 +31,8 @@ class Outcome(NamedTuple):
         comparison: the next step of the source beside that of what was written.
         written: whether the target's file is there now.
         backup: the second name of the old file, of a migration in place.
+        target: the path that was asked for.
+        format: the target's format.
     """
 
     report: Report
@@ -38,6 +40,8 @@ class Outcome(NamedTuple):
     comparison: Optional[verification.Comparison]
     written: bool
     backup: Optional[str] = None
+    target: str = ""
+    format: Optional[Format] = None
 
 
 def typed(name: str, value: Any) -> Any:
@@ -217,8 +221,8 @@ def migrate(
         >>> outcome.written, outcome.report.inexact
         (True, [])
     """
-    _check_places(source, target, in_place, overwrite)
     format = registry.format_named(to)
+    _check_places(source, target, in_place, overwrite)
     format.check_ending(target)
     format.check_options(write_options or {})
     values = {name: typed(name, value) for name, value in (values or {}).items()}
@@ -234,7 +238,7 @@ def migrate(
             f"{comparison.largest:.3g}."
         )
     if dry_run or (strict and report.inexact):
-        return Outcome(report, fitted, comparison, False)
+        return Outcome(report, fitted, comparison, False, None, target, format)
     backup = back_up(source) if in_place else None
     try:
         with saved_model.as_file(model or source) as model_file:
@@ -244,7 +248,7 @@ def migrate(
         if backup is not None and os.path.samefile(backup, source):
             os.remove(backup)
         raise
-    return Outcome(report, fitted, comparison, True, backup)
+    return Outcome(report, fitted, comparison, True, backup, target, format)
 
 
 def _check_places(source: str, target: str, in_place: bool, overwrite: bool) -> None:
@@ -260,6 +264,8 @@ def _check_places(source: str, target: str, in_place: bool, overwrite: bool) -> 
             f"The target {target!r} is the source. Use another path, or --in-place, which keeps a "
             "backup."
         )
+    if not same and os.path.isdir(target):
+        raise CheckpointError(f"{target!r} is a directory. Give the path of a file in it.")
     if not same and not overwrite and (os.path.exists(target) or os.path.exists(target + ".index")):
         raise CheckpointError(f"{target!r} exists. Use another path, or --overwrite.")
 

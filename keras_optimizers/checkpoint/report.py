@@ -1,6 +1,6 @@
 """What became of every field in a conversion, for a reader and for a program."""
 
-from typing import Any, Dict, List, NamedTuple
+from typing import Any, Dict, List, NamedTuple, Sequence
 
 # What can become of a field, from best to worst.
 COPIED = "copied"
@@ -33,6 +33,12 @@ class Report:
         >>> report.add("clipnorm", "lost", "1: saver-tf-train does not clip")
         >>> [entry.field for entry in report.inexact]
         ['clipnorm']
+        >>> print(report)
+          field     what became of it
+          lr        copied             0.01
+          clipnorm  lost               1: saver-tf-train does not clip
+        <BLANKLINE>
+        not exact: see the fields that are defaulted, approximate or lost
     """
 
     def __init__(self) -> None:
@@ -64,3 +70,33 @@ class Report:
             "fields": [entry._asdict() for entry in self.entries],
             "notes": list(self.notes),
         }
+
+    def __str__(self) -> str:
+        return as_text_of_fields(self.as_json())
+
+    def __repr__(self) -> str:
+        inexact = ", ".join(entry.field for entry in self.inexact)
+        verdict = f"not exact in {inexact}" if inexact else "exact"
+        return f"<Report of {len(self.entries)} fields: {verdict}>"
+
+
+def as_text_of_fields(described: Dict[str, Any]) -> str:
+    """The values of `Report.as_json` for a reader: a table, the notes, and whether it is exact."""
+    rows = [[one["field"], one["status"], one["explanation"]] for one in described["fields"]]
+    lines = [columns(["field", "what became of it", ""], rows), ""]
+    lines += [f"note: {note}" for note in described["notes"]]
+    if described["exact"]:
+        lines.append("exact: training goes on as it would have")
+    else:
+        lines.append("not exact: see the fields that are defaulted, approximate or lost")
+    return "\n".join(lines)
+
+
+def columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table for a terminal."""
+    table: List[Sequence[str]] = [header, *rows]
+    widths = [max(len(row[column]) for row in table) for column in range(len(header))]
+    return "\n".join(
+        "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip()
+        for row in table
+    )

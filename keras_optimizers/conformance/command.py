@@ -12,6 +12,7 @@ from keras_optimizers import output
 from keras_optimizers.conformance import api, behaviour, html_report, references, results
 from keras_optimizers.conformance.recorder import cases
 from keras_optimizers.conformance.recorder.hosts import REFERENCES
+from keras_optimizers.suggestions import did_you_mean
 
 _BAD = 2
 
@@ -35,6 +36,12 @@ def _run(options: argparse.Namespace) -> int:
         output.show(f"wrote {options.history}")
         return 0
     _check_folder(options.html)
+    if options.class_name and options.class_name not in cases.CLASS_NAMES:
+        raise ValueError(
+            f"Unknown class {options.class_name!r} in --class."
+            f"{did_you_mean(options.class_name, cases.CLASS_NAMES)} There are: "
+            f"{', '.join(cases.CLASS_NAMES)}."
+        )
     if options.html:
         output.check_place(options.html)
     expected = dict(_expectation(text) for text in options.expect or ())
@@ -79,6 +86,7 @@ def _run(options: argparse.Namespace) -> int:
         )
     if options.html:
         output.write_text(options.html, html_report.page(found))
+        print(f"wrote {options.html}", file=sys.stderr)
     failed = results.failures(found, options.strict)
     if options.json:
         output.show(as_json(found, failed))

@@ -1,6 +1,5 @@
 """What an optimizer is compared with: an upstream version, the NumPy rules, one's own recording."""
 
-import difflib
 import os
 import re
 from typing import Any, Dict, List, Optional
@@ -11,6 +10,7 @@ from keras_optimizers import numpy_rules
 from keras_optimizers.conformance.recorder import cases, hosts, layouts, storage
 from keras_optimizers.conformance.recorder.storage import Recording, RecordingError
 from keras_optimizers.conformance.recorder.training import Trace
+from keras_optimizers.suggestions import did_you_mean
 
 FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "recordings")
 # What our optimizers are: the old classes inside TensorFlow 1.15.
@@ -53,14 +53,13 @@ def load_reference(name: str, square_roots: str = "") -> Any:
         >>> reference.trace("sgd_decay").config["lr"]
         0.10000000149011612
     """
-    if name.endswith(".json") or os.path.exists(name):
+    known = {_plain(one): one for one in names()}
+    if name.endswith(".json") or (_plain(name) not in known and os.path.exists(name)):
         if not os.path.exists(name):
             raise ValueError(f"There is no recording {name!r}. Make it with --record {name}.")
         return storage.load(name)
-    known = {_plain(one): one for one in names()}
     if _plain(name) not in known:
-        near = difflib.get_close_matches(_plain(name), list(known), 1)
-        hint = f" Did you mean {known[near[0]]}?" if near else ""
+        hint = did_you_mean(name, names())
         raise ValueError(f"Unknown reference {name!r}.{hint} There are: {', '.join(names())}.")
     canonical = known[_plain(name)]
     if canonical == NUMPY:

@@ -1,7 +1,7 @@
 """Chooses, for each parameter of a step, the ops that the update rule becomes."""
 
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional, Sequence
+from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import tensorflow.compat.v1 as tf
 
@@ -11,6 +11,9 @@ from keras_optimizers.lowering.assignments import assign
 from keras_optimizers.lowering.constants import Constants
 from keras_optimizers.lowering.dense import DenseUpdate, Writes
 from keras_optimizers.lowering.fused import FusedKernels, can_be_fused
+from keras_optimizers.lowering.native import choice
+from keras_optimizers.lowering.native.step import NativeStep
+from keras_optimizers.lowering.patterns import Change
 from keras_optimizers.lowering.sparse import SparseUpdate
 from keras_optimizers.lowering.stacked import NotElementwise, StackedUpdate, stacks
 from keras_optimizers.lowering.values import Leaves
@@ -27,6 +30,7 @@ class UpdateRule(Protocol):
     """What is needed of an optimizer; see `Optimizer` for what each does."""
 
     fused: bool
+    native: bool
 
     def update_rule(
         self, parameter: Any, gradient: Any, slots: Slots, coefficients: Coefficients
@@ -51,7 +55,8 @@ def build_updates(
 ) -> Writes:
     """The ops of one step, under the control dependencies that are in force."""
     lowering = _Lowering(rule, coefficients)
-    writes = Writes([], [])
+    ops, parameters = lowering.native(parameters)
+    writes = Writes(ops, [])
     remaining = []
     for parameter in parameters:
         fused = lowering.fused(parameter)
@@ -80,6 +85,15 @@ class _Lowering:
         self._coefficients = coefficients
         self._constants = Constants()
         self._exact = not rule.fused
+
+    def native(
+        self, parameters: Sequence[TrainedParameter]
+    ) -> Tuple[List[tf.Operation], Sequence[TrainedParameter]]:
+        """The native op for all parameters that it can take, and the others."""
+        module = choice.op_module(self._rule.native) if self._exact else None
+        if module is None:
+            return [], parameters
+        return NativeStep(module, self._changes, self._constants).emit(parameters)
 
     def fused(self, parameter: TrainedParameter) -> Optional[List[tf.Operation]]:
         """Fused kernels; None where they are not asked for, or there are none."""
@@ -116,6 +130,12 @@ class _Lowering:
         with colocated_with(parameter.variable):
             update = kind(parameter, self._constants, self._exact)
             return update.emit(*self._formulas(parameter, update.leaves))
+
+    def _changes(self, parameter: TrainedParameter, leaves: Leaves) -> List[Change]:
+        """What the rule changes: slots, then the parameter."""
+        new_parameter, new_slots = self._formulas(parameter, leaves)
+        changes = [Change(leaves.slots[role], value) for role, value in new_slots.items()]
+        return [*changes, Change(leaves.parameter, new_parameter)]
 
     def _formulas(self, parameter: TrainedParameter, leaves: Leaves) -> Formulas:
         """What the rule makes of `leaves`."""

@@ -2,6 +2,7 @@
 
 from typing import Any, Dict, Hashable, List
 
+import numpy as np
 import tensorflow.compat.v1 as tf
 
 from keras_optimizers.tensorflow_types import Tensor, Variable
@@ -48,3 +49,16 @@ class Constants:
             self._kept.append(value)
             self._made[key] = -value
         return self._made[key]
+
+
+# x / sqrt(y) and x * (1 / sqrt(y)) round differently for these.
+_TELLING = np.float32(5.0), np.float32(3.0)
+
+
+def is_quotient_rewritten() -> Tensor:
+    """Whether the graph optimizer, as the session runs it, makes `x * rsqrt(y)` of `x / sqrt(y)`.
+
+    Two numbers tell. They are opaque, so that the graph optimizer cannot compute the quotient.
+    """
+    x, y = (tf.placeholder_with_default(tf.constant(number), []) for number in _TELLING)
+    return tf.not_equal(x / tf.sqrt(y), _TELLING[0] / np.sqrt(_TELLING[1]))

@@ -94,6 +94,7 @@ def test_the_list_needs_no_tensorflow_and_names_everything(capsys):
         (["keras_optimizers:SGD", "--level", "near"], "level must be"),
         (["keras_optimizers:SGD", "--expect", "decay"], "takes CHECK=REASON"),
         (["--html", "nowhere/report.html"], "There is no folder"),
+        (["nonsense:X", "--class", "Admax"], "Did you mean 'Adamax'?"),
         (["--record", "x.json"], "exactly one MODULE:FACTORY"),
         (["keras_optimizers:SGD", "--record", "x.npz"], "is a .json file"),
     ],

@@ -1,7 +1,7 @@
 """Optimizers' configs: what each era calls the hyperparameters, to our names and back."""
 
 import math
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 from keras_optimizers.checkpoint.eras import layouts
 from keras_optimizers.checkpoint.eras.layouts import Layout
@@ -19,6 +19,7 @@ _IGNORED = (
     "ema_overwrite_frequency",
     "initial_accumulator_value",
     "fused",
+    "native",
 )
 
 _ALIASES = {"adamw": "adam"}
@@ -46,15 +47,20 @@ def class_name_of(value: Any, path: str) -> str:
     """
     if not isinstance(value, str):
         raise CheckpointError(f"Cannot read {path!r}: its optimizer's class is {value!r}.")
-    plain = value.split(">")[-1].split(".")[-1].lower()
-    plain = _ALIASES.get(plain, plain)
-    for name in OPTIMIZERS:
-        if plain == name.lower():
-            return name
+    name = known_class(value)
+    if name is not None:
+        return name
     raise CheckpointError(
         f"Cannot convert {path!r}: it holds the state of {value!r}, which has no counterpart "
         f"among {', '.join(OPTIMIZERS)}. If it computes what one of these does, say --class NAME."
     )
+
+
+def known_class(spelling: str) -> Optional[str]:
+    """One of our class names for any era's spelling of it; None for another optimizer."""
+    plain = spelling.split(">")[-1].split(".")[-1].lower()
+    plain = _ALIASES.get(plain, plain)
+    return next((name for name in OPTIMIZERS if plain == name.lower()), None)
 
 
 def parse(

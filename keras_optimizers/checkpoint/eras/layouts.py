@@ -7,7 +7,7 @@ its name. To add an era, add an entry here (see docs/add-an-era-or-a-format.md).
 
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
-from keras_optimizers import reference
+from keras_optimizers import changed_defaults, reference
 from keras_optimizers.checkpoint.eras import dialects
 from keras_optimizers.checkpoint.mathematics import EXTENSION_ROLES
 from keras_optimizers.reference import OPTIMIZERS
@@ -21,6 +21,7 @@ class Layout(NamedTuple):
     Attributes:
         name: as `--to` takes it.
         title: for people.
+        package: which Keras it is, "tf.keras" or "keras"; "" where it may be either.
 
     Attributes about the list of weights:
         counted: classes whose weights hold `iterations`.
@@ -77,6 +78,7 @@ class Layout(NamedTuple):
 
     name: str
     title: str
+    package: str = ""
     counted: Tuple[str, ...] = ALL
     learning_rate_weight: bool = False
     momentum_product: str = "first"
@@ -113,6 +115,7 @@ class Layout(NamedTuple):
     reads_older_architectures: bool = False
 
 
+_LATER_DEFAULTS = {name: changed_defaults.of_optimizer_v2(name) for name in ALL}
 _GLOBAL = {"global_clipnorm": "clipnorm", "clipvalue": "clipvalue"}
 _BOTH = {name: name for name in ("clipnorm", "global_clipnorm", "clipvalue")}
 
@@ -182,6 +185,7 @@ _UNSET_IN_KERAS_3: Dict[str, Any] = {
 TF_KERAS_1_10 = Layout(
     "tf-keras-1.10",
     "tf.keras 1.4 to 1.13, HDF5",
+    package="tf.keras",
     counted=reference.COUNTED,
     momentum_product="",
     keras_version="2.1.6-tf",
@@ -201,6 +205,7 @@ KERAS_OPTIMIZERS = TF_KERAS_1_10._replace(
 KERAS_2_2 = Layout(
     "keras-2.2",
     "standalone Keras 2.0 to 2.2, HDF5",
+    package="keras",
     counted=reference.COUNTED,
     momentum_product="",
     clipping=_GLOBAL,
@@ -209,6 +214,7 @@ KERAS_2_2 = Layout(
 KERAS_2_3 = Layout(
     "keras-2.3",
     "standalone Keras 2.3, HDF5",
+    package="keras",
     slot_name="training/{class_name}/Variable_{number}:0",
     learning_rate="learning_rate",
     clipping=_GLOBAL,
@@ -233,6 +239,7 @@ OPTIMIZER_V2 = Layout(
     clipping=_BOTH,
     later_clipping={"global_clipnorm": "TensorFlow 2.4 and later"},
     learning_rate="learning_rate",
+    defaults=_LATER_DEFAULTS,
     config_name="{class_name}",
     # It shows `decay` and, when a config is read, listens to the other name.
     schedule_decay_names=("decay", "schedule_decay"),
@@ -260,7 +267,7 @@ TF_KERAS_2_11 = Layout(
     extended_rmsprop=True,
     schedule_decay=1.0,
     clipping=_BOTH,
-    defaults={name: {"lr": 0.001} for name in ("Adagrad", "Adadelta", "Adamax", "Nadam")},
+    defaults=_LATER_DEFAULTS,
     learning_rate="learning_rate",
     config_name="{class_name}",
     unset_arguments=_UNSET_IN_TF_2_11,
@@ -296,7 +303,9 @@ KERAS_3 = TF_KERAS_2_11._replace(
 
 # TensorFlow's own files.
 SAVER = KERAS_OPTIMIZERS._replace(
-    name="saver", title="tf.train.Saver, of a graph with ours or with upstream's old classes"
+    name="saver",
+    package="",
+    title="tf.train.Saver, of a graph with ours or with upstream's old classes",
 )
 TF_TRAIN = TF_KERAS_1_10._replace(
     name="saver-tf-train",
@@ -339,6 +348,18 @@ _ALL_LAYOUTS = dict(
         for layout in (SAVER, TF_TRAIN, OBJECT_CHECKPOINT, OBJECT_CHECKPOINT_2_11)
     },
 )
+
+
+def defaults_of(name: str, class_name: str) -> Dict[str, Any]:
+    """A class's defaults that are not r1.10's, in the layout of that name."""
+    layout = _ALL_LAYOUTS.get(name)
+    return {} if layout is None else dict(layout.defaults.get(class_name, {}))
+
+
+def package_of(name: str) -> str:
+    """Which Keras has the layout of that name: "tf.keras" or "keras"; "" where both may."""
+    layout = _ALL_LAYOUTS.get(name)
+    return "" if layout is None else layout.package
 
 
 def freezes_normalization(name: str) -> Optional[bool]:

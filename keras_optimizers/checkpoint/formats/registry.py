@@ -24,6 +24,7 @@ from keras_optimizers.checkpoint.formats import (
 from keras_optimizers.checkpoint.formats.format import Format, Reader, ReadRequest
 from keras_optimizers.checkpoint.matching import Candidate
 from keras_optimizers.checkpoint.state import OptimizerState
+from keras_optimizers.suggestions import did_you_mean
 
 # What several formats have in common; the first that recognises a file reads it.
 _READERS: List[Reader] = [
@@ -83,7 +84,9 @@ def format_named(name: str) -> Format:
     for one in _FORMATS:
         if one.name == name:
             return one
-    raise CheckpointError(f"Unknown format {name!r}; there are: {', '.join(names())}.")
+    raise CheckpointError(
+        f"Unknown format {name!r}.{did_you_mean(name, names())} There are: {', '.join(names())}."
+    )
 
 
 def reader_of(path: str) -> Reader:
@@ -98,10 +101,24 @@ def reader_of(path: str) -> Reader:
             return reader
     if not os.path.exists(path):
         raise CheckpointError(f"There is no file {path!r}.")
+    if os.path.isdir(path):
+        raise CheckpointError(f"Cannot read {path!r}: {_what_a_directory_is(path)}")
+    if not os.path.getsize(path):
+        raise CheckpointError(f"Cannot read {path!r}: the file is empty.")
     raise CheckpointError(
         f"Cannot read {path!r}: it is neither HDF5, nor a .keras archive, nor a checkpoint of "
         "TensorFlow (PREFIX.index with PREFIX.data-...), nor a SavedModel's directory."
     )
+
+
+def _what_a_directory_is(path: str) -> str:
+    """What to give in place of a directory that is no SavedModel's."""
+    ending = ".index"
+    prefixes = sorted(name[: -len(ending)] for name in os.listdir(path) if name.endswith(ending))
+    if prefixes:
+        example = os.path.join(path, prefixes[-1])
+        return f"it is a directory of TensorFlow's checkpoints. Give a prefix, such as {example!r}."
+    return "it is a directory, and not a SavedModel's. Give a file, or a checkpoint's prefix."
 
 
 def read(
@@ -130,6 +147,8 @@ def read(
 
     state = reader_of(path).read(ReadRequest(path, class_name, values or {}, candidates))
     state.has_embeddings = has_embeddings(state, model)
+    for name, value in layouts.defaults_of(state.provenance.format, state.class_name).items():
+        state.era_defaults.setdefault(name, value)
     return state
 
 

@@ -1,6 +1,7 @@
 """Compare numbers to the bit, in units in the last place, and two recordings with each other."""
 
-from typing import Any, List, Optional, Sequence
+import re
+from typing import Any, Dict, List, Optional, Sequence
 
 import numpy as np
 
@@ -58,15 +59,35 @@ def compare_recordings(
             lines.append("%s: %s" % (name, _first_difference(made, recorded, name)))
     if not only:
         for key in ("errors", "errors_by_class", "signatures"):
-            mine, theirs = made.facts.get(key) or {}, recorded.facts.get(key) or {}
+            mine, theirs = _flat(made.facts.get(key) or {}), _flat(recorded.facts.get(key) or {})
             for name in sorted(set(mine) | set(theirs)):
-                if mine.get(name) != theirs.get(name):
+                if with_sets_in_order(mine.get(name)) != with_sets_in_order(theirs.get(name)):
                     lines.append("%s: %s: %r" % (key, name, mine.get(name)))
                     lines.append("%s  was %r" % (" " * len(key), theirs.get(name)))
     if lines:
         lines += explain(made.facts, recorded.facts)
     count = "%s: compared %d cases, %d arrays" % (recorded.name, len(names), arrays)
     return lines + [count + (": different" if lines else ": all equal")]
+
+
+def _flat(facts: Dict[str, Any]) -> Dict[str, Any]:
+    """Facts by name, and those of a class by "CLASS: name"."""
+    flat: Dict[str, Any] = {}
+    for name, value in facts.items():
+        if isinstance(value, dict):
+            flat.update({"%s: %s" % (name, inner): one for inner, one in value.items()})
+        else:
+            flat[name] = value
+    return flat
+
+
+def with_sets_in_order(value: Any) -> str:
+    """`value` as text. Sets of names in it are sorted: Python shows them in any order."""
+
+    def in_order(found: Any) -> str:
+        return "{%s}" % ", ".join(sorted(found.group(1).split(", ")))
+
+    return re.sub(r"\{('\w+'(?:, '\w+')*)\}", in_order, repr(value))
 
 
 def explain(made: Any, recorded: Any) -> List[str]:

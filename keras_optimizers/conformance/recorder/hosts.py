@@ -11,11 +11,12 @@ Reference = NamedTuple(
         ("name", str),
         ("title", str),
         ("tensorflow", str),  # the release that is recorded
-        ("keras", Optional[str]),  # the release of standalone Keras
+        ("keras", Optional[str]),  # the release of the package `keras` or `tf_keras`
         ("optimizers", str),  # the module of the classes
         ("python", str),
         ("requirements", List[str]),  # what pip installs for it
         ("optimizer_v2", bool),
+        ("package", str),  # where Keras is: "tensorflow", "keras" or "tf_keras"
     ],
 )
 
@@ -27,15 +28,15 @@ def _tf(version: str, release: str, python: str, optimizers: str, more: str = ""
     title = "tf.keras of TensorFlow %s" % release
     title += {"": "", "v2": ", OptimizerV2"}[more]
     needs = ["tensorflow==" + release] + (["protobuf<3.21"] if version == "1.15" else _OLD)
-    return Reference(name, title, release, None, optimizers, python, needs, more == "v2")
+    v2 = more == "v2"
+    return Reference(name, title, release, None, optimizers, python, needs, v2, "tensorflow")
 
 
 def _keras(version: str, tensorflow: str, python: str) -> Reference:
     title = "standalone Keras %s on TensorFlow %s" % (version, tensorflow)
     needs = ["tensorflow==" + tensorflow, "keras==" + version] + _OLD
-    return Reference(
-        "keras-" + version, title, tensorflow, version, "keras.optimizers", python, needs, False
-    )
+    name, optimizers = "keras-" + version, "keras.optimizers"
+    return Reference(name, title, tensorflow, version, optimizers, python, needs, False, "keras")
 
 
 _PRIVATE = "tensorflow.python.keras.optimizers"
@@ -64,6 +65,18 @@ _ALL = [
         "3.11",
         ["tensorflow-cpu==2.15.1"],
         False,
+        "tensorflow",
+    ),
+    Reference(
+        "tf-keras-2.21-v1",
+        "the old classes inside tf_keras 2.21.0 (optimizer_v1), on TensorFlow 2.21.0",
+        "2.21.0",
+        "2.21.0",
+        "optimizer_v1",
+        "3.11",
+        ["tensorflow-cpu==2.21.0", "tf_keras==2.21.0"],
+        False,
+        "tf_keras",
     ),
     Reference(
         "tf-2.15-legacy",
@@ -74,6 +87,7 @@ _ALL = [
         "3.11",
         ["tensorflow-cpu==2.15.1"],
         True,
+        "tensorflow",
     ),
 ]
 REFERENCES: Dict[str, Reference] = {reference.name: reference for reference in _ALL}
@@ -102,17 +116,19 @@ class Host:
         """
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
         os.environ["KERAS_BACKEND"] = "tensorflow"
+        os.environ["TF_USE_LEGACY_KERAS"] = "1" if reference.package == "tf_keras" else "0"
         tf = importlib.import_module("tensorflow")
         _check_version("tensorflow", tf.__version__, reference.tensorflow, reference)
         if reference.keras is not None:
-            keras = importlib.import_module("keras")
-            _check_version("keras", keras.__version__, reference.keras, reference)
+            keras = importlib.import_module(reference.package)
+            _check_version(reference.package, keras.__version__, reference.keras, reference)
+        if reference.package == "keras":
             one = tf.compat.v1 if reference.tensorflow.startswith("1.15") else tf
             return cls(one, keras, keras.optimizers)
         if reference.tensorflow.startswith("2."):
             tf.compat.v1.disable_eager_execution()
             if reference.optimizers == "optimizer_v1":
-                optimizers = _optimizer_v1()
+                optimizers = _optimizer_v1(reference.package)
             else:
                 optimizers = tf.keras.optimizers.legacy
             return cls(tf.compat.v1, tf.keras, optimizers, tf.compat.v1.keras.backend)
@@ -159,25 +175,17 @@ class Host:
 def versions() -> Dict[str, str]:
     """What is installed, as far as it is imported."""
     found = {"python": "%d.%d.%d" % sys.version_info[:3]}
-    for name in ("numpy", "tensorflow", "keras"):
+    for name in ("numpy", "tensorflow", "keras", "tf_keras"):
         module = sys.modules.get(name)
         if module is not None and hasattr(module, "__version__"):
             found[name] = module.__version__
     return found
 
 
-def _optimizer_v1() -> Any:
-    for name in (
-        "keras.src.optimizers.legacy.optimizer_v1",
-        "keras.src.optimizers.optimizer_v1",
-        "keras.src.optimizer_v1",
-        "tf_keras.src.optimizers.optimizer_v1",
-    ):
-        try:
-            return importlib.import_module(name)
-        except ImportError:
-            pass
-    raise ValueError("This TensorFlow has no optimizer_v1.")
+def _optimizer_v1(package: str) -> Any:
+    """The module of the old classes, in `tf_keras` or in the `keras` that TensorFlow brings."""
+    inside = "tf_keras" if package == "tf_keras" else "keras"
+    return importlib.import_module(inside + ".src.optimizers.optimizer_v1")
 
 
 def _check_version(package: str, found: str, wanted: str, reference: Reference) -> None:
