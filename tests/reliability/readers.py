@@ -25,7 +25,6 @@ import numpy as np
 
 from keras_optimizers.checkpoint import CheckpointError, read
 from keras_optimizers.checkpoint.architecture import model_config
-from keras_optimizers.checkpoint.eras import configs
 from keras_optimizers.checkpoint.storage import object_graphs
 from keras_optimizers.checkpoint.storage.crc32c import crc32c, masked
 from keras_optimizers.checkpoint.storage.tensor_tables import Table
@@ -128,11 +127,6 @@ def _json(data):
         return json.loads(data.decode("utf-8"))
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
-
-
-def optimizer_config(data, folder):
-    """An optimizer's config, as any era serializes it."""
-    configs.unwrapped(_json(data))
 
 
 def architecture(data, folder):
@@ -271,7 +265,6 @@ TARGETS = {
     "checkpoint_graph": Target(checkpoint_graph, PARSED, _object_graph_seed),
     "saved_model": Target(saved_model, PARSED, lambda: [b"\x08\x01\x12\x04\x3a\x02\x0a\x00"]),
     "keras_metadata": Target(keras_metadata, PARSED, lambda: [b"\x0a\x06\x10\x01\x2a\x02{}"]),
-    "optimizer_config": Target(optimizer_config, PARSED, _training_seeds),
     "architecture": Target(architecture, PARSED, _seeds_of_architectures),
     "archive": Target(archive, (CheckpointError,), _config_seeds),
     "zipped": Target(zipped, (CheckpointError,), lambda: [_bytes_of("keras-3", "adam.keras")]),

@@ -49,7 +49,9 @@ def check(module: Any) -> Optional[str]:
     for case, (native, expected) in zip(cases, results):
         differing = int(np.sum(_bits(native) != _bits(expected)))
         if differing:
-            return f"it computes {case.name} otherwise than TensorFlow: {differing} of {_SIZE} differ"
+            return (
+                f"it computes {case.name} otherwise than TensorFlow: {differing} of {_SIZE} differ"
+            )
     return None
 
 
