@@ -16,7 +16,7 @@ from tests.reliability.limits import ROOT
 
 @pytest.mark.parametrize("name", sorted(readers.TARGETS))
 def test_changed_bytes_are_read_or_refused(name):
-    assert readers.failures(60, seed=5, names=(name,)) == []
+    assert readers.failures(30, seed=5, names=(name,)) == []
 
 
 def test_a_reader_that_raises_something_else_is_noticed(monkeypatch):
