@@ -31,7 +31,7 @@ def test_edges_are_treated_alike(check, class_name, name, dtype):
 def test_another_value_or_another_nan_is_noticed():
     one = np.float32([1, np.nan, -0.0])
     assert extremes.same(one, one.copy())
-    for place, value in ((0, np.nextafter(one[0], 2)), (1, 0), (2, 0.0), (0, np.nan)):
+    for place, value in ((0, np.nextafter(one[0], np.float32(2))), (1, 0), (2, 0.0), (0, np.nan)):
         other = one.copy()
         other[place] = value
         assert not extremes.same(one, other)
