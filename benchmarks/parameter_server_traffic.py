@@ -87,9 +87,9 @@ def serve(index, addresses):
 def training_step(kind, name, parameters, loss):
     """The op that makes one step."""
     import tensorflow.compat.v1 as tf
-    from tensorflow.python.keras import optimizers as upstream
 
     import keras_optimizers
+    from keras_optimizers.tensorflow_private import HOST_OPTIMIZERS as upstream
 
     if kind == "tf.train":
         made = {

@@ -67,6 +67,7 @@ def work(options, cluster, server):
     import tensorflow.compat.v1 as tf
     from sklearn.datasets import load_digits
 
+    tf.disable_eager_execution()  # TensorFlow 2 begins with it
     digits = load_digits()
     images = digits.data / 16
     inputs, labels, loss, accuracy, step, hooks = build(options, cluster)

@@ -186,8 +186,10 @@ class Optimizer(HostOptimizer, ListedForEstimators):
             lookup.
 
         Raises:
+            AttributeError: If the loss or `params` is None.
             ValueError: If a parameter has no gradient (the text names it).
         """
+        checks.refuse_none(params)
         single = is_variable(params)  # the callback TensorBoard passes one variable
         variables = [params] if single else list(params)
         found = gradients.gradients_of(loss, variables, self._host.gradients)

@@ -3,7 +3,7 @@
 `tests/conformance/test_changed_defaults.py` derives the same from the recordings.
 """
 
-from typing import Any, Dict, List, NamedTuple, Tuple
+from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
 
 from keras_optimizers.reference import OPTIMIZERS
 
@@ -54,16 +54,28 @@ def of_optimizer_v2(class_name: str) -> Dict[str, Any]:
     }
 
 
-def sentences(class_name: str, missing: Dict[str, Any], package: str, remedy: str) -> List[str]:
+def changes_in(version: str) -> List[Change]:
+    """The defaults that a recorded version, such as "tf-1.15-v2", has otherwise than r1.10."""
+    return [change for change in CHANGES if version in change.versions]
+
+
+def sentences(
+    class_name: str,
+    missing: Dict[str, Any],
+    remedy: str,
+    changes: Sequence[Change] = CHANGES,
+    package: str = "",
+) -> List[str]:
     """One sentence for each argument that nobody gave and whose default is another elsewhere.
 
     Arguments:
         missing: the arguments that are not given, with the values that are used.
-        package: "tf.keras" or "keras", to leave out what only the other has; "" for both.
         remedy: how to give one, with {argument} and {value} for the other default.
+        changes: those that matter.
+        package: "tf.keras" or "keras", to leave out what only the other has; "" for both.
     """
     found = []
-    for change in CHANGES:
+    for change in changes:
         used = missing.get(change.argument, change.value)
         places = [words for of, words in change.where.items() if package in ("", of)]
         if class_name in change.classes and used != change.value and places:

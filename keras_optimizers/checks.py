@@ -123,8 +123,7 @@ def check_parameters(parameters: Any) -> List[Variable]:
         TypeError: If `parameters` is no list or tuple.
         ValueError: If a member is anything else, or is listed twice.
     """
-    if parameters is None:
-        raise AttributeError(none_has_no_op("`params` is None, not a list of variables."))
+    refuse_none(parameters)
     if not isinstance(parameters, (list, tuple)):
         kind = "Variable" if is_variable(parameters) else type(parameters).__name__
         raise TypeError(
@@ -156,6 +155,16 @@ def check_parameters(parameters: Any) -> List[Variable]:
             )
         seen[id(parameter)] = index
     return parameters
+
+
+def refuse_none(parameters: Any) -> None:
+    """Refuse None in place of a list of variables.
+
+    Raises:
+        AttributeError: If it is None.
+    """
+    if parameters is None:
+        raise AttributeError(none_has_no_op("`params` is None, not a list of variables."))
 
 
 def none_has_no_op(explanation: str) -> str:

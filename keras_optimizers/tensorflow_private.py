@@ -7,6 +7,7 @@ field of `_Version`.
 
 import importlib
 import importlib.util
+import operator
 from typing import Any, Dict, List, Optional
 
 import tensorflow.compat.v1 as tf
@@ -125,6 +126,8 @@ TrackableReference: Any = _tracking.TrackableReference
 # Libraries replace functions of these modules to change what an optimizer does.
 KERAS_BACKEND: Any = _keras_backend
 STATE_OPS: Any = _module("tensorflow.python.ops.state_ops")
+# The module in which the old classes look up `assign` and `assign_add`, which `STATE_OPS` defines.
+ASSIGNMENTS: Any = operator.attrgetter(RELEASE.assignments)(HOST_OPTIMIZERS)
 
 # What `tf.get_variable` with a partitioner returns.
 PartitionedVariable: Any = _module("tensorflow.python.ops.variables").PartitionedVariable

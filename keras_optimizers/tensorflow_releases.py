@@ -28,6 +28,8 @@ class Release(NamedTuple):
     # `Optimizer` and `TFOptimizer`: `tf.keras.Model.compile` accepts only their subclasses, and
     # the public `tf.keras.optimizers.Optimizer` is another class (OptimizerV2, or a later one).
     optimizers: str = "{}.optimizer_v1"
+    # Where that module looks up `assign` and `assign_add`, as an attribute of it.
+    assignments: str = "state_ops"
     # What `compile`, `load_model` and `clone_model` look names up in.
     lookup: str = "{}.optimizers"
     # `OptimizerV2`: `get` hands such an optimizer back unchanged.
@@ -56,6 +58,7 @@ def _keras_2(first: Numbers, last: Numbers, source: str, **more: Any) -> Release
     settings = {
         "also_imported_as": ("tensorflow.keras", "keras", "keras.api._v2.keras"),
         "optimizers": "{}.optimizers.optimizer_v1",
+        "assignments": "tf.compat.v1",
         "optimizer_v2": "{}.optimizers.legacy.optimizer_v2",
         "custom_objects": "{}.saving.object_registration",
         "serialization": "{}.saving.legacy.serialization",

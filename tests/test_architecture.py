@@ -7,10 +7,13 @@ from typing import Dict, Iterator, List, NamedTuple, Set, Tuple
 
 import pytest
 
+import keras_optimizers
 from keras_optimizers import catalog
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PACKAGE = "keras_optimizers"
+# Not in ROOT when the tests of the sdist run with the wheel installed.
+FOLDER = os.path.dirname(os.path.abspath(keras_optimizers.__file__))
 PAGE = os.path.join(ROOT, "docs", "architecture.md")
 
 
@@ -25,11 +28,11 @@ class Import(NamedTuple):
 def modules() -> Dict[str, str]:
     """Paths of all modules, by name without the package's."""
     found = {}
-    for folder, _, names in os.walk(os.path.join(ROOT, PACKAGE)):
+    for folder, _, names in os.walk(FOLDER):
         for name in names:
             if name.endswith(".py"):
                 path = os.path.join(folder, name)
-                dotted = os.path.relpath(path, os.path.join(ROOT, PACKAGE))[:-3]
+                dotted = os.path.relpath(path, FOLDER)[:-3]
                 dotted = dotted.replace(os.sep, ".")
                 found[re.sub(r"(^|\.)__init__$", "", dotted)] = path
     return found

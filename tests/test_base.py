@@ -84,6 +84,11 @@ def test_a_loss_of_none_is_named():
             optimizer.get_updates(None, params)
 
 
+def test_parameters_of_none_are_named_where_a_subclass_asks_for_gradients():
+    with pytest.raises(AttributeError, match="no attribute 'op': `params` is None"):
+        configured("SGD").get_gradients(tf.constant(1.0), None)
+
+
 def test_iterations_may_be_replaced_before_the_updates_are_built():
     optimizer = configured("Adam")
     optimizer.iterations = tf.train.get_or_create_global_step()

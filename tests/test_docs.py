@@ -14,6 +14,7 @@ from typing import Dict, List
 import pytest
 
 from keras_optimizers import cli
+from keras_optimizers.tensorflow_private import RELEASE
 from tests import test_extending
 from tests.pages import PAGES, ROOT, Block, blocks_of, prepare, read
 
@@ -44,15 +45,18 @@ ELSEWHERE = {
         "docs/hosts/horovod.md",
         'model.save("incomplete.h5")',
     ): "test_horovod.test_two_new_processes_go_on_exactly_from_rank_0s_file",
+    ("docs/conformance.md", "import keras"): "conformance/from_pypi.main",
 }
 # Shell commands that no test runs, with the reason.
 NOT_RUN = {
     ". .tox/horovod/bin/activate": "needs Horovod, which ci/horovod compiles",
     "horovodrun": "needs Horovod; tests/test_horovod.py runs the example in two processes",
+    "export": "is the shell's own; tests/conftest.py sets the variable where tf_keras is there",
     "git": "changes the checkout",
     "pre-commit": "is not among the packages of the tests",
     "python -m pip": "installs packages; every environment of tox installs this one",
-    "python -m build": "is not among the packages of the tests; the release itself tries it",
+    "ci/release": "needs Python 3.11, and builds the last commit; takes twenty minutes",
+    "twine": "uploads",
     "keras-optimizers build": "needs a C++ compiler; tests/test_native_library.py runs it",
     "keras-optimizers bench": "takes minutes; tests/test_bench.py runs the same command on less",
 }
@@ -138,11 +142,17 @@ def commands_of(page: str) -> Dict[str, int]:
 
 
 def run_python(code: str, folder: object, *arguments: str) -> str:
-    """What a program prints that runs in an empty folder."""
+    """What a program prints that runs in an empty folder; on TensorFlow 2 as on TensorFlow 1."""
     path = os.path.join(str(folder), "example.py")
     with open(path, "w", encoding="utf-8") as opened:
         opened.write(code)
-    return run([sys.executable, path, *arguments], folder)
+    adapted = ["-m", "tests.tensorflow_2.as_tensorflow_1"] if needs_tensorflow_1(code) else []
+    return run([sys.executable, *adapted, path, *arguments], folder)
+
+
+def needs_tensorflow_1(code: str) -> bool:
+    """Whether a program needs help on the TensorFlow that is installed."""
+    return RELEASE.first != (1, 15) and "disable_v2_behavior" not in code
 
 
 def run(command: List[str], folder: object) -> str:
@@ -255,8 +265,9 @@ def test_what_a_command_names_is_there(page, command):
         extras = re.findall(r"\[(\w+)\]", command)
         assert words[1] == "install" and set(extras) <= set(extras_of_the_package())
     elif words[0].endswith("/tox"):
-        assert words[1:2] in ([], ["-e"])
-        assert set("".join(words[2:3]).split(",")) - {""} <= environments_of_tox()
+        assert words[1:2] in ([], ["-e"], ["-m"])
+        known = labels_of_tox() if words[1:2] == ["-m"] else environments_of_tox()
+        assert set("".join(words[2:3]).split(",")) - {""} <= known
     elif words[0] == "python":
         text = read(words[1])
         for option in words[2:]:
@@ -265,6 +276,12 @@ def test_what_a_command_names_is_there(page, command):
     else:
         program = os.path.join(ROOT, words[0])
         assert os.path.isfile(program) and os.access(program, os.X_OK)
+
+
+def labels_of_tox() -> set:
+    settings = configparser.ConfigParser(interpolation=None)
+    settings.read_string(read("tox.ini"))
+    return set(re.findall(r"^(\w+) =", settings["tox"]["labels"], re.MULTILINE))
 
 
 def environments_of_tox() -> set:

@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+import keras_optimizers
 from tests.pages import ROOT, blocks_of, prepare, read
 
 PLACE = re.compile(r"# (\S+\.py)(?:, (before|after): (.*))?$")
@@ -20,7 +21,7 @@ class Copy:
     def __init__(self, folder):
         self.root, self.work = folder / "package", folder / "work"
         ignored = shutil.ignore_patterns("__pycache__")
-        source = os.path.join(ROOT, "keras_optimizers")
+        source = os.path.dirname(keras_optimizers.__file__)  # an installed wheel has no ROOT
         shutil.copytree(source, str(self.root / "keras_optimizers"), ignore=ignored)
         self.work.mkdir()
         prepare(self.work)

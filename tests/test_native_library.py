@@ -1,4 +1,4 @@
-"""The native op's library: compiled, kept, found, refused. A small op stands for the real one."""
+"""The native op's library: compiled, kept, found, refused. Compilers and processes are real."""
 
 import json
 import os
@@ -11,11 +11,9 @@ import zipfile
 import pytest
 
 from keras_optimizers.cli import main
-from keras_optimizers.lowering.native import build, cache, choice, symbols, wheel
+from keras_optimizers.lowering.native import build, cache, choice, symbols, verdict, wheel
 
-REAL = build.SOURCE
 HERE = os.path.dirname(os.path.abspath(__file__))
-SMALL = os.path.join(HERE, "native_op", "small.cc")
 
 pytestmark = pytest.mark.xdist_group("native library")
 
@@ -26,6 +24,11 @@ def has_compiler():
     except build.BuildError:
         return False
     return sys.platform == "linux"
+
+
+def has_fma():
+    with open("/proc/cpuinfo") as file:
+        return " fma " in file.read()
 
 
 needs_compiler = pytest.mark.skipif(not has_compiler(), reason="there is no C++ compiler")
@@ -40,34 +43,35 @@ def own_folder(tmp_path, monkeypatch):
     return str(tmp_path / "cache")
 
 
-def small_source(folder):
-    """The small op's source in `folder`, with what the real one has for older systems."""
-    os.makedirs(folder)
-    for path in (SMALL, os.path.join(REAL, "older_systems.cc")):
-        shutil.copy(path, folder)
-    return folder
-
-
 @pytest.fixture
 def source(tmp_path, monkeypatch):
-    """The small op's source in place of the real one; returns its folder."""
-    folder = small_source(str(tmp_path / "source"))
+    """A copy of the op's source in place of the real one, to be changed; returns its folder."""
+    folder = str(tmp_path / "source")
+    shutil.copytree(build.SOURCE, folder)
     monkeypatch.setattr(build, "SOURCE", folder)
     return folder
 
 
+def only(source, text):
+    """Make `text` all that the source consists of."""
+    shutil.rmtree(source)
+    os.makedirs(source)
+    with open(os.path.join(source, "op.cc"), "w") as file:
+        file.write(textwrap.dedent(text))
+
+
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory):
-    """The small op compiled once, in a folder that tests copy."""
-    folder = tmp_path_factory.mktemp("native")
+    """The op compiled once, and found good, in a folder that tests copy."""
+    folder = str(tmp_path_factory.mktemp("native") / "cache")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(build, "SOURCE", small_source(str(folder / "source")))
-        build.build(str(folder / "cache"))
-    return str(folder / "cache")
+        patch.setenv(cache.FOLDER_VARIABLE, folder)
+        assert verdict.of(build.build()) is None
+    return folder
 
 
 @pytest.fixture
-def filled(compiled, own_folder, source):
+def filled(compiled, own_folder):
     """The test's cache, with the compiled library in it."""
     shutil.copytree(compiled, own_folder)
     return own_folder
@@ -77,7 +81,7 @@ def libraries_in(folder):
     return sorted(name for name in os.listdir(folder) if name.endswith(".so"))
 
 
-def python(script, source, **environment):
+def python(script, source=build.SOURCE, **environment):
     """Run a script in a process of its own, with `source` as the op's source: what it printed."""
     beginning = f"""
         from keras_optimizers.lowering.native import build, cache, choice, library, verdict
@@ -95,12 +99,21 @@ def python(script, source, **environment):
     return done.stdout.decode()
 
 
-LOAD_AND_USE = """
+TRAIN = """
     import tensorflow.compat.v1 as tf
-    module = library.load()
-    with tf.Graph().as_default(), tf.Session() as session:
-        print("doubled", session.run(module.keras_optimizers_test_double([1.0, 2.5])))
+    import keras_optimizers
+    tf.disable_eager_execution()
+    weight = tf.get_variable("weight", initializer=[1.0, 2.0], use_resource=True)
+    optimizer = keras_optimizers.SGD(lr=0.25, native=True)
+    step = tf.group(*optimizer.get_updates(tf.reduce_sum(weight * weight), [weight]))
+    ops = [op.type for op in tf.get_default_graph().get_operations()]
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        session.run(step)
+        print("trained", session.run(weight), "natively", "KerasOptimizersStep" in ops)
 """
+TRAINED_NATIVELY = "trained [0.5 1. ] natively True"
+TRAINED_OTHERWISE = "trained [0.5 1. ] natively False"
 
 
 # Compiling.
@@ -108,32 +121,30 @@ LOAD_AND_USE = """
 
 @needs_compiler
 @pytest.mark.slow
-def test_a_library_is_compiled_once_and_then_found(filled, source):
+def test_a_library_is_compiled_once_and_then_found(filled):
     before = {name: os.stat(os.path.join(filled, name)).st_mtime for name in libraries_in(filled)}
-    assert "doubled [2. 5.]" in python(LOAD_AND_USE, source)
+    assert TRAINED_NATIVELY in python(TRAIN)
     after = {name: os.stat(os.path.join(filled, name)).st_mtime for name in libraries_in(filled)}
     assert len(before) == 1 and before == after
 
 
 @needs_compiler
 @pytest.mark.slow
-def test_a_library_that_is_there_needs_no_compiler(filled, source):
-    assert "doubled [2. 5.]" in python(LOAD_AND_USE, source, PATH="/nowhere")
+def test_a_library_that_is_there_needs_no_compiler(filled):
+    assert TRAINED_NATIVELY in python(TRAIN, PATH="/nowhere")
 
 
 @needs_compiler
 def test_another_source_makes_another_library(filled, source):
-    with open(os.path.join(source, "small.cc"), "w") as file:
-        file.write("#error stop here\n")
+    only(source, "#error stop here")
     assert cache.libraries(filled, build.wanted()) == []
-    with pytest.raises(build.BuildError, match=r"failed: .*small\.cc:\d+:\d+: error: #error stop"):
+    with pytest.raises(build.BuildError, match=r"failed: .*op\.cc:\d+:\d+: error: #error stop"):
         build.build()
 
 
 @needs_compiler
 def test_a_failure_is_remembered_until_it_is_asked_for_again(own_folder, source):
-    with open(os.path.join(source, "small.cc"), "w") as file:
-        file.write("#error stop here\n")
+    only(source, "#error stop here")
     with pytest.raises(build.BuildError):
         build.build()
     with pytest.raises(build.BuildError, match="`keras-optimizers build` tries again"):
@@ -166,19 +177,18 @@ def test_a_damaged_library_counts_as_not_there(filled, how):
 
 @needs_compiler
 @pytest.mark.slow
-def test_a_damaged_library_is_compiled_again(filled, source):
+def test_a_damaged_library_is_compiled_again(filled):
     (name,) = libraries_in(filled)
     damage(os.path.join(filled, name), "cut")
-    assert "doubled [2. 5.]" in python(LOAD_AND_USE, source)
+    assert TRAINED_NATIVELY in python(TRAIN)
     assert cache.record_of(os.path.join(filled, name)) is not None
 
 
 @needs_compiler
 @pytest.mark.slow
-def test_of_two_processes_one_compiles_and_the_other_waits(own_folder, source):
-    script = f"""
+def test_of_two_processes_one_compiles_and_the_other_waits(own_folder):
+    script = """
         from keras_optimizers.lowering.native import build
-        build.SOURCE = {source!r}
         import subprocess
         started = []
         popen = subprocess.Popen
@@ -189,8 +199,8 @@ def test_of_two_processes_one_compiles_and_the_other_waits(own_folder, source):
     command = [sys.executable, "-W", "ignore", "-c", textwrap.dedent(script)]
     both = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(2)]
     lines = sorted(one.communicate()[0].decode().split() for one in both)
-    # Asking for the compiler's version is one process; two files and linking are three more.
-    assert [line[0] for line in lines] == ["1", "4"]
+    # Asking for the compiler's version is one process; each file and linking are one more.
+    assert [int(line[0]) for line in lines] == [1, len(build.source_files(".cc")) + 2]
     assert lines[0][1] == lines[1][1]
     assert len(libraries_in(own_folder)) == 1
 
@@ -247,17 +257,29 @@ def test_what_cannot_be_had_is_said_once_and_is_an_error_only_where_required(sou
 @needs_compiler
 @pytest.mark.slow
 def test_a_library_that_crashes_is_refused_in_a_process_of_its_own(own_folder, source):
-    other = textwrap.dedent(
+    only(
+        source,
         """
         #include <cstdlib>
         namespace { struct Crash { Crash() { std::abort(); } } crash; }
-        """
+        """,
     )
-    with open(os.path.join(source, "small.cc"), "w") as file:
-        file.write(other)
     output = python("print(library.load(), 'goes on')", source)
     assert "the native op is not used: the process that compares its results ended" in output
     assert "None goes on" in output
+
+
+@needs_compiler
+@pytest.mark.slow
+@pytest.mark.skipif(not has_fma(), reason="this processor has no fused multiplication and addition")
+def test_a_library_with_other_bits_is_not_used(own_folder, capsys, monkeypatch):
+    flags = [flag for flag in build._FLAGS if not flag.startswith("-ffp-contract")]
+    monkeypatch.setattr(build, "_FLAGS", (*flags, "-mfma", "-ffp-contract=fast"))
+    assert main(["build"]) == 1
+    assert "the library is not used: it computes" in capsys.readouterr().err
+    output = python(f"\n    build._FLAGS = {build._FLAGS!r}" + TRAIN)
+    assert output.count("the native op is not used: it computes") == 1
+    assert TRAINED_OTHERWISE in output
 
 
 # What is asked for.
@@ -324,7 +346,7 @@ def test_newer_symbols_than_manylinux2014s_are_named(compiled, monkeypatch):
 
 @needs_compiler
 @pytest.mark.slow
-def test_a_wheel_is_found_before_anything_is_compiled(filled, source, tmp_path):
+def test_a_wheel_is_found_before_anything_is_compiled(filled, tmp_path):
     path = wheel.make(str(tmp_path / "dist"))
     assert os.path.basename(path).endswith("-py3-none-manylinux2014_x86_64.whl")
     installed = str(tmp_path / "installed")
@@ -332,10 +354,10 @@ def test_a_wheel_is_found_before_anything_is_compiled(filled, source, tmp_path):
         [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", installed]
         + [path]
     )
-    script = LOAD_AND_USE + "\n    print(library.find())"
+    script = TRAIN + "\n    print(library.find())"
     empty = str(tmp_path / "empty")
-    output = python(script, source, PATH="/", PYTHONPATH=installed, KERAS_OPTIMIZERS_CACHE=empty)
-    assert "doubled [2. 5.]" in output
+    output = python(script, PATH="/", PYTHONPATH=installed, KERAS_OPTIMIZERS_CACHE=empty)
+    assert TRAINED_NATIVELY in output
     assert os.path.join(installed, "keras_optimizers_native", "tensorflow-") in output
     assert libraries_in(empty) == []
 

@@ -141,6 +141,11 @@ def _add_read_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("for TensorFlow's checkpoints, which do not tell everything")
     group.add_argument("--class", dest="class_name", help="the optimizer's class")
     group.add_argument("--model", help="an HDF5 or .keras file that holds the same model")
+    group.add_argument(
+        "--optimizer",
+        metavar="NAME",
+        help="which one, where a tf.train.Checkpoint holds several: the attributes that lead to it",
+    )
 
 
 def _command(
@@ -202,7 +207,7 @@ def _needs_tensorflow(options: argparse.Namespace, paths: Sequence[str]) -> bool
 def read_options(options: argparse.Namespace) -> Dict[str, Any]:
     """What `read` is told on the command line."""
     class_name = options.class_name and configs.known_class(options.class_name)
-    given = {"class_name": class_name, "model": options.model}
+    given = {"class_name": class_name, "model": options.model, "optimizer": options.optimizer}
     return {name: value for name, value in given.items() if value is not None}
 
 

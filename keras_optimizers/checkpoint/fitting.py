@@ -74,7 +74,7 @@ def _hyperparameters(state: OptimizerState, layout: Layout, report: Report) -> N
             missing[name] = value
     remedy = "If the source is from there: --set {argument}={value}."
     package = layouts.package_of(state.provenance.format)
-    for sentence in changed_defaults.sentences(state.class_name, missing, package, remedy):
+    for sentence in changed_defaults.sentences(state.class_name, missing, remedy, package=package):
         report.note(sentence)
 
 

@@ -162,7 +162,12 @@ def _confirm(
 ) -> None:
     meant = prepared.state
     # What no file of this kind holds is given, so that only what it holds is compared.
-    found = registry.read(written, meant.class_name, values=dict(meant.hyperparameters))
+    found = registry.read(
+        written,
+        meant.class_name,
+        values=dict(meant.hyperparameters),
+        optimizer=meant.provenance.optimizer or None,
+    )
     counts = meant.class_name in prepared.format.layout.counted
     try:
         problems = prepared.format.differences(meant, found, counts, progress=progress)

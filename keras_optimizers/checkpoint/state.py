@@ -115,6 +115,7 @@ class Provenance(NamedTuple):
         format: the name of the layout that it was read by.
         title: the same for people.
         producer: which program wrote it, as far as the file says.
+        optimizer: which one, where the file holds several.
 
     Examples:
         >>> from keras_optimizers.checkpoint import Provenance
@@ -126,6 +127,7 @@ class Provenance(NamedTuple):
     format: str = ""
     title: str = ""
     producer: str = "unknown"
+    optimizer: str = ""
 
 
 class OptimizerState:
@@ -146,6 +148,8 @@ class OptimizerState:
         parameters: the trained parameters, in the order of training.
         variables: the model's variables by name as far as the source holds them, trained or not:
             what a format that keeps model and optimizer together needs.
+        object_paths: of the variables of a checkpoint of objects, by name: the attributes that lead
+            to each.
         provenance: where it comes from.
         notes: sentences about what was assumed when the source was read.
         doubts: by the name of a hyperparameter: why the source does not tell it for certain.
@@ -203,6 +207,7 @@ class OptimizerState:
         self.steps_in_rates: Optional[int] = None
         self.opened_file: Any = None
         self.variables: Dict[str, Array] = {}
+        self.object_paths: Dict[str, str] = {}
         self._check()
 
     def _check(self) -> None:
@@ -241,6 +246,7 @@ class OptimizerState:
         copied.steps_in_rates = self.steps_in_rates
         copied.opened_file = self.opened_file
         copied.variables = dict(self.variables)
+        copied.object_paths = dict(self.object_paths)
         return copied
 
     def __repr__(self) -> str:

@@ -138,7 +138,7 @@ def assert_conforms(
         class_name: the class of the reference that it must equal; the default is the factory's
             name.
         host: the Keras that it trains in: "tf.keras" or "keras".
-        allow_documented: accept differences that TensorFlow 1.15's old classes have, too.
+        allow_documented: accept differences that TensorFlow's own old classes have, too.
 
     Raises:
         AssertionError: If it differs; the text names step, variable, element and size.

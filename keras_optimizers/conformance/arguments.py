@@ -27,7 +27,7 @@ examples:
 DESCRIPTION = (
     "Compare optimizers, step by step, with recordings of the real upstream versions. Without "
     "MODULE:FACTORY: the optimizers of this package. Exit status 0: they conform, or differ only "
-    "as TensorFlow 1.15's old classes do; 1: they differ; 2: bad usage, or an unreadable recording."
+    "as TensorFlow's own old classes do; 1: they differ; 2: bad usage, or an unreadable recording."
 )
 
 

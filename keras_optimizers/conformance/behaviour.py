@@ -7,10 +7,13 @@ import numpy as np
 
 from keras_optimizers import numpy_rules
 from keras_optimizers.conformance import references
+from keras_optimizers.conformance.checks import COMPARED, Context
 from keras_optimizers.conformance.comparison import compare
 from keras_optimizers.conformance.levels import Level
 from keras_optimizers.conformance.recorder import cases
 from keras_optimizers.conformance.recorder.storage import RecordingError
+from keras_optimizers.conformance.results import name_of
+from keras_optimizers.conformance.subject import RecordedSubject
 
 # Beyond this two versions compute something else; below it they round otherwise.
 ROUNDING = Level("tolerance", 1e-4)
@@ -54,9 +57,18 @@ def page() -> str:
         parts += [f"## {title}\n", words, _table(["version"] + [c for c, _ in columns], rows)]
     parts += ["## Arguments and defaults\n", _DEFAULTS, _defaults(found)]
     parts += ["## From one version to the next\n", _STEPS, _steps(found)]
+    parts += ["## This package and each version\n", _OURS, _ours(references.names())]
     return "\n".join(parts)
 
 
+_OURS = (
+    "This package behaves as the old classes of TensorFlow 1.15. What it does otherwise than "
+    "another version is below,\ncase by case: `keras-optimizers conformance --reference VERSION` "
+    "names the same as documented (`doc.`) and, where\nfloat32 square roots are not the "
+    "recording's, as explained (`expl.`). On a processor with other square roots than the\n"
+    "recordings' more is explained. Versions that are not in the table are equal to the bit in "
+    "every case; `numpy` is\ncompared within 1e-5.\n"
+)
 _DEFAULTS = "Arguments in their order, with defaults, and the versions that have them.\n"
 _STEPS = (
     f"How many of the {len(cases.CASES)} cases give other parameters. Rounding is below 1e-4; what "
@@ -333,6 +345,37 @@ def differences(older: Any, newer: Any) -> Tuple[List[str], List[Tuple[str, floa
 def _parameters_alone(trace: Any) -> Any:
     arrays = {name: a for name, a in trace.arrays.items() if name.startswith("parameter")}
     return trace._replace(arrays=arrays, weights=[])
+
+
+def differences_of_ours(name: str) -> Dict[Tuple[str, str], List[str]]:
+    """The cases in which TensorFlow 1.15's old classes differ from a version, as `run` says it.
+
+    Returns:
+        Names of cases, or of bad inputs with their class, by status and check.
+    """
+    found: Dict[Tuple[str, str], List[str]] = {}
+    ours = references.load_reference(references.OURS)
+    for class_name in cases.CLASS_NAMES:
+        context = Context(RecordedSubject(ours, class_name), name)
+        for check, compared in COMPARED.items():
+            for result in compared(context, check):
+                if result.status not in ("equal", "skipped"):
+                    found.setdefault((result.status, check), []).append(name_of(result))
+    return found
+
+
+def _ours(names: Sequence[str]) -> str:
+    rows = []
+    for name in names:
+        found = differences_of_ours(name)
+        for check in COMPARED:
+            cells = [", ".join(found.get((status, check), [])) for status in _KINDS]
+            if any(cells):
+                rows.append([name, check] + [cell or "none" for cell in cells])
+    return _table(["version", "check", *_KINDS], rows)
+
+
+_KINDS = ("documented", "explained")
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -5,6 +5,7 @@ import importlib
 import json
 import os
 import sys
+import textwrap
 import time
 from typing import Any, Dict, List
 
@@ -104,7 +105,8 @@ def summary(found: List[results.CheckResult], failed: List[results.CheckResult])
         text = f"doc.: {results.STATUSES['documented']} (docs/behaviour.md):"
         parts.append("\n  ".join([text] + _grouped(documented)))
     if explained:
-        parts.append(f"expl.: {len(explained)} cases: {results.STATUSES['explained']}")
+        text = f"expl.: {results.STATUSES['explained']} (docs/conformance.md, Another processor):"
+        parts.append("\n  ".join([text] + _grouped(explained)))
     if failed:
         parts.append(results.as_text(failed, 5))
     compared = sum(result.status != "skipped" for result in found)
@@ -113,15 +115,14 @@ def summary(found: List[results.CheckResult], failed: List[results.CheckResult])
 
 
 def _grouped(of_a_kind: List[results.CheckResult]) -> List[str]:
-    """One line a reference and check, with the cases."""
+    """A reference and check, with the cases, on one line or several."""
     groups: Dict[str, List[str]] = {}
     for result in of_a_kind:
-        name = result.case if result.case in cases.CASES else f"{result.optimizer} {result.case}"
-        groups.setdefault(f"{result.reference}, {result.check}", []).append(name)
-    lines = []
+        title = f"{result.reference}, {result.check}"
+        groups.setdefault(title, []).append(results.name_of(result))
+    lines: List[str] = []
     for title, names in groups.items():
-        more = f" and {len(names) - 8} more" if len(names) > 8 else ""
-        lines.append(f"{title}: {', '.join(names[:8])}{more}")
+        lines += textwrap.wrap(f"{title}: {', '.join(names)}", 96, subsequent_indent="    ")
     return lines
 
 

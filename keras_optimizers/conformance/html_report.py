@@ -16,6 +16,8 @@ _SIGNS = {
     "different": "!",
     "unexpected": "?",
 }
+# So many failing optimizers are named at the top.
+_MOST = 12
 _STYLE = """
 :root{color-scheme:light dark;--text:#1c1c1c;--back:#fff;--line:#c8c8c8;--equal:#cdebc9;
 --explained:#e4ecc2;--documented:#cfe0f5;--skipped:#eee;--expected:#f6e3b4;--different:#f2b8b5;
@@ -28,7 +30,14 @@ margin:1.5rem auto;max-width:70rem;padding:0 1rem}
 h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem}
 .wide{overflow-x:auto}table{border-collapse:collapse}
 th,td{border:1px solid var(--line);padding:.2rem .45rem;text-align:left;vertical-align:top}
-.cells{letter-spacing:.05rem;white-space:nowrap}
+.verdict{font-size:1.2rem;font-weight:bold;border-left:.5rem solid var(--equal);padding:.2rem .7rem}
+.verdict.bad{border-color:var(--different)}
+.key{list-style:none;padding:0}.key li{margin:.15rem 0}
+th span{white-space:nowrap}
+.matrix td{min-width:2.5rem}.matrix .cell{margin:.06rem 0}
+@media(max-width:45rem){.matrix thead{display:none}.matrix,.matrix tbody,.matrix tr,.matrix th,
+.matrix td{display:block;border:0}.matrix tr{border:1px solid var(--line);margin:.5rem 0}
+.matrix td::before{content:attr(data-check)": "}}
 .cell{display:inline-block;min-width:1.1em;text-align:center;border-radius:3px;font-family:monospace}
 .equal{background:var(--equal)}.explained{background:var(--explained)}
 .documented{background:var(--documented)}.skipped{background:var(--skipped)}
@@ -44,7 +53,6 @@ summary{cursor:pointer}.curve{stroke:currentColor;fill:none;stroke-width:1.5}
 def page(found: Sequence[CheckResult], title: str = "Conformance of optimizers") -> str:
     """All results as a page."""
     failed = results.failures(found)
-    verdict = "All conform." if not failed else f"{len(failed)} of {len(found)} comparisons fail."
     notable = sorted(
         (r for r in found if r.status not in ("equal", "skipped")),
         key=lambda r: list(STATUSES).index(r.status),
@@ -55,8 +63,9 @@ def page(found: Sequence[CheckResult], title: str = "Conformance of optimizers")
         '<html lang="en"><head><meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f"<title>{_escape(title)}</title><style>{_STYLE}</style></head><body>",
-        f"<h1>{_escape(title)}</h1><p><strong>{verdict}</strong></p>",
-        _key(),
+        f"<h1>{_escape(title)}</h1>",
+        _verdict(found, failed),
+        _key(found),
         _matrix(found),
     ]
     if notable:
@@ -68,12 +77,37 @@ def page(found: Sequence[CheckResult], title: str = "Conformance of optimizers")
     return "\n".join(parts) + "\n"
 
 
-def _key() -> str:
-    items = " ".join(
-        f'<li><span class="cell {name}">{_SIGNS[name]}</span> {_escape(text)}</li>'
-        for name, text in STATUSES.items()
+def _verdict(found: Sequence[CheckResult], failed: Sequence[CheckResult]) -> str:
+    """How many comparisons fail, and which checks of which optimizers."""
+    if not failed:
+        return f'<p class="verdict">All {len(found)} comparisons conform.</p>'
+    where: Dict[Any, List[str]] = {}
+    for result in failed:
+        checks = where.setdefault((result.optimizer, result.reference), [])
+        if result.check not in checks:
+            checks.append(result.check)
+    lines = [
+        f"<li><strong>{_escape(optimizer)}</strong> against {_escape(reference)}: "
+        f"{_escape(', '.join(checks).replace('_', ' '))}</li>"
+        for (optimizer, reference), checks in where.items()
+    ]
+    more = f"<li>and {len(lines) - _MOST} more</li>" if len(lines) > _MOST else ""
+    return (
+        f'<p class="verdict bad">{len(failed)} of {len(found)} comparisons fail</p>'
+        f"<ul>{''.join(lines[:_MOST])}{more}</ul>"
     )
-    return f"<ul>{items}</ul>"
+
+
+def _key(found: Sequence[CheckResult]) -> str:
+    """What the signs mean that occur, and how often they do."""
+    count = {name: sum(result.status == name for result in found) for name in STATUSES}
+    items = " ".join(
+        f'<li><span class="cell {name}">{_SIGNS[name]}</span> '
+        f"{count[name]} &times; {_escape(text)}</li>"
+        for name, text in STATUSES.items()
+        if count[name]
+    )
+    return f'<ul class="key">{items}</ul>'
 
 
 def _matrix(found: Sequence[CheckResult]) -> str:
@@ -83,14 +117,16 @@ def _matrix(found: Sequence[CheckResult]) -> str:
         cells.setdefault((result.optimizer, result.reference), []).append(result)
     head = "".join(f'<th scope="col">{_escape(c.replace("_", " "))}</th>' for c in checks)
     rows = []
-    for (optimizer, reference), of_row in cells.items():
-        row = f'<th scope="row">{_escape(optimizer)}<br>{_escape(reference)}</th>'
+    first_failures = sorted(cells.items(), key=lambda pair: not results.failures(pair[1]))
+    for (optimizer, reference), of_row in first_failures:
+        row = f'<th scope="row">{_escape(optimizer)}<br><span>{_escape(reference)}</span></th>'
         for check in checks:
             inside = " ".join(_cell(r) for r in of_row if r.check == check)
-            row += f'<td class="cells">{inside or "-"}</td>'
+            row += f'<td data-check="{_escape(check.replace("_", " "))}">{inside or "-"}</td>'
         rows.append(f"<tr>{row}</tr>")
     return (
-        f'<div class="wide"><table><thead><tr><th>optimizer</th>{head}</tr></thead>'
+        '<div class="wide"><table class="matrix"><thead><tr><th>optimizer, reference</th>'
+        f"{head}</tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
 
@@ -116,7 +152,7 @@ def _curve(result: CheckResult) -> str:
     values = result.absolute
     if len(values) < 2 or not any(values):
         return ""
-    width, height, left = 520, 130, 60
+    width, height, left = 330, 130, 44  # what a phone can show
     logs = [math.log10(v) if 0 < v < float("inf") else None for v in values]
     known = [value for value in logs if value is not None]
     if not known:
@@ -136,13 +172,15 @@ def _curve(result: CheckResult) -> str:
         f'<line class="axis" x1="{left}" y1="{height - 20}" x2="{width - 10}" y2="{height - 20}"/>'
         f'<text x="4" y="15">1e{high}</text><text x="4" y="104">1e{low}</text>'
         f'<text x="{left}" y="{height - 5}">step 1</text>'
+        f'<text x="{(left + width) // 2 - 5}" y="{height - 5}" text-anchor="middle">'
+        "largest difference by step</text>"
         f'<text x="{width - 10}" y="{height - 5}" text-anchor="end">step {len(values)}</text>'
         f'<polyline class="curve" points="{" ".join(points)}"/></svg>'
     )
 
 
 def _provenance(found: Sequence[CheckResult]) -> str:
-    rows = []
+    rows, titles = [], ("what", "versions", "processor", "threads", "recorded", "hash")
     for name in dict.fromkeys(result.reference for result in found):
         try:
             facts = references.load_reference(name).facts
@@ -151,12 +189,18 @@ def _provenance(found: Sequence[CheckResult]) -> str:
         versions = ", ".join(f"{k} {v}" for k, v in (facts.get("versions") or {}).items())
         processor = " ".join((facts.get("processor") or {}).values())
         threads = ", ".join(f"{k} {v}" for k, v in (facts.get("threads") or {}).items())
-        cells = [name, facts.get("title", ""), versions, processor, threads]
+        cells = [facts.get("title", ""), versions, processor, threads]
         cells += [str(facts.get("recorded", "")), str(facts.get("hash", ""))[:12]]
-        rows.append("<tr>" + "".join(f"<td>{_escape(str(c))}</td>" for c in cells) + "</tr>")
-    head = "<tr><th>name</th><th>what</th><th>versions</th><th>processor</th><th>threads</th>"
-    head += "<th>recorded</th><th>hash</th></tr>"
-    return f'<div class="wide"><table>{head}{"".join(rows)}</table></div>'
+        row = "".join(
+            f'<td data-check="{title}">{_escape(str(cell))}</td>'
+            for title, cell in zip(titles, cells)
+        )
+        rows.append(f'<tr><th scope="row"><span>{_escape(name)}</span></th>{row}</tr>')
+    head = "".join(f'<th scope="col">{title}</th>' for title in ["name", *titles])
+    return (
+        f'<div class="wide"><table class="matrix"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
+    )
 
 
 def _escape(text: str) -> str:

@@ -45,6 +45,11 @@ def pytest_configure(config: Any) -> None:
             "--conformance-record writes the numbers that later runs are compared with. It does "
             "not run where CI is set: record on your machine, look at what changed, commit it."
         )
+    if record and (is_worker(config) or config.getoption("numprocesses", None)):
+        raise pytest.UsageError(
+            "--conformance-record writes files that processes would overwrite for each other. "
+            "Record in one process: add -n 0."
+        )
     from keras_optimizers.conformance import parametrize, references
 
     if reference:
@@ -54,6 +59,11 @@ def pytest_configure(config: Any) -> None:
             raise pytest.UsageError(f"--conformance-reference: {error}") from error
         parametrize.Session.reference = reference
     parametrize.Session.recording = record
+
+
+def is_worker(config: Any) -> bool:
+    """Whether this is a process of pytest-xdist that runs tests for another one."""
+    return hasattr(config, "workerinput")
 
 
 def _kit() -> Any:
@@ -120,6 +130,8 @@ def _unused_recordings() -> List[str]:
 
 def pytest_sessionfinish(session: Any, exitstatus: int) -> None:
     """A recording that nothing uses is a failure, where all tests ran."""
+    if is_worker(session.config):  # which ran some of the tests
+        return
     chosen = session.config.getoption("keyword", "") or session.config.getoption("markexpr", "")
     named = any("::" in str(argument) for argument in session.config.args)
     if _USED and _STATE["complete"] and not chosen and not named and exitstatus == 0:

@@ -15,6 +15,8 @@ from keras_optimizers.suggestions import did_you_mean
 FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "recordings")
 # What our optimizers are: the old classes inside TensorFlow 1.15.
 OURS = "tf-1.15"
+# And what they are on TensorFlow 2.15 and later, whose square roots are others.
+OURS_ON_TENSORFLOW_2 = "tf-2.15-v1"
 NUMPY = "numpy"
 
 __all__ = ["Recording", "RecordingError", "load_reference", "names"]

@@ -3,12 +3,13 @@
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
 from keras_optimizers.conformance.comparison import Comparison
+from keras_optimizers.conformance.recorder.cases import CASES
 
 # From good to bad; what each means is what the report prints as its key.
 STATUSES = {
     "equal": "conforms at the level that is asked for",
     "explained": "differs as far as square roots explain, which are not the recording's here",
-    "documented": "differs from the reference exactly as TensorFlow 1.15's old classes do",
+    "documented": "differs from the reference exactly as TensorFlow's own old classes do",
     "skipped": "the reference cannot say",
     "expected": "fails, and that was expected",
     "different": "differs",
@@ -46,6 +47,11 @@ def make_result(
     ulps = list(comparison.ulps) if comparison else []
     absolute = list(comparison.absolute) if comparison else []
     return CheckResult(optimizer, reference, check, case, status, text, ulps, absolute, reproduce)
+
+
+def name_of(result: CheckResult) -> str:
+    """The case, with the optimizer where the case's name does not say it."""
+    return result.case if result.case in CASES else f"{result.optimizer} {result.case}"
 
 
 def failures(results: Sequence[CheckResult], strict: bool = False) -> List[CheckResult]:

@@ -134,3 +134,32 @@ class Subject:
         loaded = sys.modules.get(module)
         found = getattr(loaded, self.name, None) if loaded and module != "__main__" else None
         return f"{module}:{self.name}" if found is self.factory else ""
+
+
+class RecordedSubject(Subject):
+    """A class of a recorded version in place of an optimizer under test: nothing is trained.
+
+    Arguments:
+        recording: of an upstream version.
+        class_name: one of its classes.
+    """
+
+    def __init__(self, recording: Any, class_name: str) -> None:
+        super().__init__(self.make, class_name)
+        self._recording, self.name = recording, class_name
+
+    @property
+    def square_roots(self) -> str:
+        """Those of the machine on which it was recorded."""
+        return str(self._recording.facts["square_roots"])
+
+    def check(self) -> None:
+        """It was recorded, so it can be made."""
+
+    def trace(self, case: cases.Case) -> Trace:
+        """What it was recorded to do."""
+        return self._recording.trace(case.name)
+
+    def errors(self) -> Dict[str, Optional[List[str]]]:
+        """Its recorded errors."""
+        return self._recording.facts["errors_by_class"][self.class_name]

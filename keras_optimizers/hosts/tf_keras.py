@@ -4,6 +4,7 @@ from typing import Any, Dict, List, Sequence
 
 from keras_optimizers.hosts.host import Host, Replaceable, is_of_standalone_keras
 from keras_optimizers.tensorflow_private import (
+    ASSIGNMENTS,
     KERAS,
     KERAS_BACKEND,
     STATE_OPS,
@@ -44,7 +45,7 @@ class TFKeras(Host):
 
     def replaceable(self) -> List[Replaceable]:
         """TensorFlow's assignments: the old classes of `tf.keras` call no others."""
-        return [(STATE_OPS, name, STATE_OPS) for name in ("assign", "assign_add")]
+        return [(ASSIGNMENTS, name, STATE_OPS) for name in ("assign", "assign_add")]
 
     def gradients(self, loss: Tensor, parameters: Sequence[Variable]) -> List[Tensor]:
         """Gradients by the private backend, as the old classes: `tf.keras.backend` is a copy."""
@@ -52,11 +53,11 @@ class TFKeras(Host):
 
     def update(self, variable: Variable, value: Tensor) -> Any:
         """An assignment by TensorFlow's function."""
-        return STATE_OPS.assign(variable, value)
+        return ASSIGNMENTS.assign(variable, value)
 
     def update_add(self, variable: Variable, increment: Tensor) -> Any:
         """An addition by TensorFlow's function."""
-        return STATE_OPS.assign_add(variable, increment)
+        return ASSIGNMENTS.assign_add(variable, increment)
 
 
 TF_KERAS = TFKeras()

@@ -1,4 +1,4 @@
-"""Says when a script leaves an argument to a default that is another in other versions."""
+"""Says when a script leaves an argument to a default that is another without this package."""
 
 import contextlib
 import functools
@@ -8,6 +8,8 @@ from typing import Any, Callable, Iterator, Sequence
 from keras_optimizers import changed_defaults
 
 _REMEDY = "Give {argument} in the script, and this line goes."
+# The recorded version whose classes ours replace, by the script's Keras.
+_REPLACED = {"tf.keras": "tf-1.15-v2", "keras": "keras-2.3.1"}
 
 
 @contextlib.contextmanager
@@ -19,6 +21,7 @@ def noticed(classes: Sequence[Any], package: str, show: Callable[[str], None]) -
         package: the Keras of the script, "tf.keras" or "keras".
         show: called with one sentence for a class and an argument.
     """
+    changes = changed_defaults.changes_in(_REPLACED[package])
     originals = [(one, one.__init__) for one in classes]
     shown = set()
 
@@ -28,7 +31,7 @@ def noticed(classes: Sequence[Any], package: str, show: Callable[[str], None]) -
             show(sentence)
 
     for one, original in originals:
-        one.__init__ = _telling(one.__name__, original, package, show_once)
+        one.__init__ = _telling(one.__name__, original, changes, show_once)
     try:
         yield
     finally:
@@ -36,7 +39,7 @@ def noticed(classes: Sequence[Any], package: str, show: Callable[[str], None]) -
             one.__init__ = original
 
 
-def _telling(class_name: str, original: Any, package: str, show: Callable[[str], None]) -> Any:
+def _telling(class_name: str, original: Any, changes: Any, show: Callable[[str], None]) -> Any:
     signature = inspect.signature(original)
 
     @functools.wraps(original)
@@ -45,11 +48,12 @@ def _telling(class_name: str, original: Any, package: str, show: Callable[[str],
         bound = signature.bind(self, *arguments, **named).arguments
         # Keras 2.3 calls the rate `learning_rate`, to r1.10's signature one keyword of many.
         given = set(bound) | set(named) | ({"lr"} if "learning_rate" in named else set())
-        missing = {}
-        for name, parameter in signature.parameters.items():
-            if name not in given:
-                missing[name] = self.epsilon if name == "epsilon" else parameter.default
-        for sentence in changed_defaults.sentences(class_name, missing, package, _REMEDY):
+        missing = {
+            name: parameter.default
+            for name, parameter in signature.parameters.items()
+            if name not in given
+        }
+        for sentence in changed_defaults.sentences(class_name, missing, _REMEDY, changes):
             show(sentence)
 
     return initialize

@@ -5,7 +5,14 @@ import os
 import pytest
 
 import keras_optimizers
-from keras_optimizers.conformance import parametrize_with_checks, references, results, run
+from keras_optimizers.conformance import (
+    behaviour,
+    parametrize_with_checks,
+    references,
+    results,
+    run,
+)
+from keras_optimizers.conformance.checks import COMPARED
 from keras_optimizers.conformance.recorder import cases
 from keras_optimizers.conformance.subject import Subject
 
@@ -31,6 +38,27 @@ def test_equal_to_tensorflow_110_but_for_what_115_changed(subject):
     assert not results.failures(found), results.as_text(results.failures(found))
     documented = {(r.optimizer, r.check, r.case) for r in found if r.status == "documented"}
     assert documented == {one for one in DIFFERENT_IN_TF_110 if one[0] == subject.name}
+
+
+@pytest.mark.slow
+def test_against_every_version_sgd_differs_exactly_where_the_page_says():
+    sgd = SUBJECTS[0]
+    if references.load_reference("tf-1.15").facts["square_roots"] != sgd.square_roots:
+        pytest.skip("the page is of the recordings' square roots, which are not this machine's")
+    own = set(sgd.own_cases())
+    for version in references.names():
+        listed = {
+            (status, check, name)
+            for (status, check), names in behaviour.differences_of_ours(version).items()
+            for name in names
+            if name in own or name.startswith("SGD ")
+        }
+        found = run(sgd, version, checks_to_run=list(COMPARED))
+        assert listed == {
+            (one.status, one.check, results.name_of(one))
+            for one in found
+            if one.status not in ("equal", "skipped")
+        }, version
 
 
 def test_a_recording_of_another_processor_is_explained():

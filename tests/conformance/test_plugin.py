@@ -94,6 +94,44 @@ def test_recordings_are_written_on_request_and_reported_when_unused(run, pyteste
     refused.stderr.fnmatch_lines(["*does not run where CI is set*"])
 
 
+@pytest.mark.slow
+def test_several_processes_report_as_one_does(run, pytester):
+    pytest.importorskip("xdist")
+    arguments = ["-k", "decay or weights_layout", "-n", "2", "--conformance-report=report.html"]
+    done = run(TEXT % "", *arguments)
+    done.assert_outcomes(passed=3, failed=1)
+    done.stdout.fnmatch_lines(
+        [
+            "*again: *sgd_decay*",
+            "SGD * 2 * 1",
+            "Late * 2 of 2 DIFFER * 1",
+            "6 comparisons, 2 failures",
+            "wrote report.html",
+        ]
+    )
+    assert "2 of 6 comparisons fail" in (pytester.path / "report.html").read_text()
+    assert str(done.stdout).count("conformance of optimizers") == 1
+
+
+@pytest.mark.slow
+def test_recordings_are_made_in_one_process_and_used_by_several(run, pytester):
+    pytest.importorskip("xdist")
+    text = TEXT.replace(", Late]", "]") % ", reference='kept/sgd.json'"
+    refused = run(text, "-n", "2", "--conformance-record")
+    assert refused.ret == 4 and not (pytester.path / "kept").exists()
+    refused.stderr.fnmatch_lines(["*Record in one process: add -n 0*"])
+    run("", "-n", "0", "-k", "decay", "--conformance-record").assert_outcomes(
+        passed=1, deselected=9
+    )
+    assert run("", "-n", "2").ret == 0
+    kept = pytester.path / "kept"
+    (kept / "old.json").write_bytes((kept / "sgd.json").read_bytes())
+    done = run("", "-n", "2")
+    assert done.ret == 1
+    done.stdout.fnmatch_lines(["*old.json: no test uses this recording*"])
+    assert str(done.stdout).count("no test uses this recording") == 1
+
+
 def test_an_unknown_reference_is_bad_usage(run):
     done = run("", "--conformance-reference", "tf-9")
     assert done.ret == 4

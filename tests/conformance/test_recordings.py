@@ -151,7 +151,7 @@ def test_the_parts_without_tensorflow_are_attributes_of_the_package():
 
 
 def test_the_recorder_runs_from_its_folder_and_names_a_version_that_is_not_here():
-    folder = os.path.join("keras_optimizers", "conformance", "recorder")
+    folder = os.path.dirname(storage.__file__)
     command = [sys.executable, folder, "tf-1.4", "--compare"]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert done.returncode == 2

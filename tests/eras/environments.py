@@ -30,6 +30,7 @@ ENVIRONMENTS = {
     "tf214": ("3.11", ["tensorflow-cpu==2.14.1"]),
     "keras30": ("3.11", ["tensorflow-cpu==2.16.2", "keras==3.0.5"]),
     "keras34": ("3.11", ["tensorflow-cpu==2.17.1", "keras==3.4.1"]),
+    "tf221": ("3.12", ["tensorflow-cpu==2.21.0", "tf_keras==2.21.0"]),
     "keras38": ("3.11", ["tensorflow-cpu==2.18.1", "keras==3.8.0"]),
 }
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))

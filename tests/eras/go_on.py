@@ -35,6 +35,8 @@ TARGETS = {
     "saver-ours": ("tf115", "saver", ""),
     "saver-tf-train": ("tf115", "saver-tf-train", ""),
     "object-1.15": ("tf115", "checkpoint", ""),
+    "object-2.11": ("tf211", "checkpoint-2.11", ""),
+    "object-2.15": ("tf215", "checkpoint-2.11", ""),
 }
 
 
@@ -57,6 +59,8 @@ def load(target, path, case, options):
         return tf_keras.models.load_model(path)
     if target == "keras-3-state":
         return with_state(path, kind)
+    if target in ("object-2.11", "object-2.15"):
+        return with_objects(target, path, class_name, kind, options)
     if target in ("saver-ours", "object-1.15"):
         era = "saver-ours" if target == "saver-ours" else "optimizer-v2-1.15"
         model = problem.build(eras.keras_of(era), kind)
@@ -90,6 +94,22 @@ def with_state(path, kind):
         optimizer.load_own_variables(state["optimizer/vars"])
     model.compile(optimizer, loss="categorical_crossentropy")
     model.load_weights(path)
+    return model
+
+
+def with_objects(target, path, class_name, kind, options):
+    """A model that restores a checkpoint of objects, every one of them."""
+    era = {"object-2.11": "tf-2.11", "object-2.15": "tf-2.15"}[target]
+    keras = eras.keras_of(era)
+    model = problem.build(keras, kind)
+    options = dict(options)
+    options.pop("schedule_decay", None)  # fixed there
+    schedule = options.pop("learning_rate_schedule", None)
+    if schedule is not None:
+        options["lr"] = keras.optimizers.schedules.deserialize(schedule)
+    eras.compile_model(era, model, class_name, options)
+    model.optimizer.build(model.trainable_variables)
+    model.load_weights(path).assert_consumed()
     return model
 
 

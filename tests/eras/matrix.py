@@ -168,10 +168,12 @@ class Cell:
         options = {
             name: value
             for name, value in self.report["hyperparameters"].items()
-            if name not in ("epsilon_inside_root", "centered")
+            if name != "epsilon_inside_root"
         }
-        if not self.is_sgd():
-            options.pop("momentum", None)
+        if TARGETS[self.target][1] != "checkpoint-2.11":
+            options.pop("centered", None)
+            if not self.is_sgd():
+                options.pop("momentum", None)
         return {"case": self.case, "file": self.file, "output": self.output, "options": options}
 
     def is_sgd(self):

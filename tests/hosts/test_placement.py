@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from tensorflow.python.client import device_lib
 
 import keras_optimizers
 from tests.training import CLASS_NAMES, K, configured, same_bits
@@ -33,6 +32,8 @@ def device_of(op):
         name = group.decode()[len("loc:@") :]
         if name != op.name:
             return device_of(graph.get_operation_by_name(name))
+    if op.type == "ReadVariableOp" and not op.device:  # TensorFlow 2 leaves it to the placer
+        return device_of(op.inputs[0].op)
     return op.device
 
 
@@ -182,26 +183,3 @@ def test_multi_gpu_model_trains_as_one_replica_with_soft_placement(monkeypatch):
         results.append(model.get_weights())
     for one, other in zip(*results):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
-
-
-def gpus():
-    return [one.name for one in device_lib.list_local_devices() if one.device_type == "GPU"]
-
-
-@pytest.mark.parametrize("options", [{}, {"fused": True}], ids=["exact", "fused"])
-@pytest.mark.parametrize("class_name", CLASS_NAMES)
-def test_a_real_gpu_trains_as_the_cpu_does_within_rounding(class_name, options):
-    if not gpus():
-        pytest.skip("no GPU here: placement on GPUs was checked on the graph alone")
-    results = []
-    for device in ("/cpu:0", "/gpu:0"):
-        with tf.Graph().as_default():
-            inputs, parameters, loss = chain([device] * len(SHAPES))
-            step = tf.group(*configured(class_name, **options).get_updates(loss, parameters))
-            with tf.Session() as session:
-                session.run(tf.global_variables_initializer())
-                for _ in range(5):
-                    session.run(step, {inputs: np.ones((2, 4))})
-                results.append(session.run(parameters))
-    for one, other in zip(*results):
-        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)

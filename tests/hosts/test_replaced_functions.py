@@ -6,10 +6,10 @@ import logging
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from tensorflow.python.ops import state_ops
 
 import keras_optimizers
 from keras_optimizers.lowering import through_backend
+from keras_optimizers.tensorflow_private import ASSIGNMENTS, KERAS_BACKEND
 from tests.recorded.ordering import order_reads_before_writes
 from tests.training import CLASS_NAMES, K, configured, same_bits, scalars_of, upstream
 
@@ -39,7 +39,7 @@ def trained(optimizer, patch, steps=12):
         with patch(variables):
             updates = optimizer.get_updates(loss, variables)
         # As Keras does with tuples.
-        updates = [state_ops.assign(*u) if isinstance(u, tuple) else u for u in updates]
+        updates = [ASSIGNMENTS.assign(*u) if isinstance(u, tuple) else u for u in updates]
         if type(optimizer).__module__ == upstream.__name__:
             order_reads_before_writes(scalars_of(optimizer))
         session.run(tf.global_variables_initializer())
@@ -60,7 +60,7 @@ def decaying(variables):
 
         return assign
 
-    return replaced(state_ops, "assign", function)
+    return replaced(ASSIGNMENTS, "assign", function)
 
 
 @pytest.mark.parametrize("class_name", CLASS_NAMES)
@@ -77,7 +77,7 @@ def test_it_is_said_once_in_a_process(caplog, monkeypatch):
         for _ in range(2):
             trained(keras_optimizers.SGD, decaying, steps=1)
     said = [record.getMessage() for record in caplog.records if record.name == "keras_optimizers"]
-    assert len(said) == 1 and "tensorflow.python.ops.state_ops.assign" in said[0]
+    assert len(said) == 1 and ASSIGNMENTS.__name__ + ".assign" in said[0]
 
 
 def test_without_a_replaced_function_nothing_is_built_that_way(monkeypatch):
@@ -86,11 +86,9 @@ def test_without_a_replaced_function_nothing_is_built_that_way(monkeypatch):
 
 
 def test_replaced_gradients_are_the_ones_that_are_clipped_and_applied():
-    from tensorflow.python.keras import backend
-
     def twice(variables):
         return replaced(
-            backend, "gradients", lambda original: lambda *a: [2 * g for g in original(*a)]
+            KERAS_BACKEND, "gradients", lambda original: lambda *a: [2 * g for g in original(*a)]
         )
 
     def sgd(module):

@@ -19,6 +19,11 @@ from tests.training import CLASS_NAMES, CONFIGURATIONS, same_bits
 sys.path.append(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "eras"))
 from ordered import order_reads_before_writes
 
+if not tf.__version__.startswith("1."):
+    pytest.skip(
+        "not on TensorFlow 2: standalone Keras 2.2 and 2.3 need TensorFlow 1.15",
+        allow_module_level=True,
+    )
 if importlib.util.find_spec("keras") is None:
     pytest.skip(
         "standalone Keras is not installed: tox -e keras225,keras231", allow_module_level=True

@@ -9,6 +9,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 import keras_optimizers
+from keras_optimizers import checkpoint
 from tests.training import CLASS_NAMES, configured, in_order, same_bits, upstream
 
 keras, K = tf.keras, tf.keras.backend
@@ -238,6 +239,18 @@ def test_an_estimator_with_object_checkpoints_goes_on_exactly(class_name, tmp_pa
     same_bits(at_once, variables("two", [(0, 12), (12, 24)])[1])
     slots = [name for name in names if "optimizer/" in name and "_moment_" in name]
     assert len(slots) == {"Adam": 12, "Nadam": 8, "RMSprop": 0}[class_name]
+    state = checkpoint.read(str(tmp_path / "one" / "model.ckpt-6"))
+    assert (state.class_name, state.iterations) == (class_name, 6)
+    values = dict(zip(names, at_once))
+    ending = "/.ATTRIBUTES/VARIABLE_VALUE"
+    assert state.hyperparameters["lr"] == values["optimizer/lr" + ending]
+    for role, of_parameters in state.slots.items():
+        for number, parameter in enumerate(state.parameters):
+            expected = values[f"optimizer/{role}_{number}{ending}"]
+            np.testing.assert_array_equal(of_parameters[parameter.name].read(), expected)
+            assert values[parameter.name + ending].shape == expected.shape
+    assert len(state.parameters) == 4
+    assert state.slots
 
 
 def test_the_weights_alone_are_in_object_checkpoints_of_models(tmp_path):

@@ -2,38 +2,12 @@
 
 import pytest
 
-_PRIVATE = "uses private modules of TensorFlow 1.15"
-_GPU_BUILD = "asks TensorFlow 1.15's build for GPUs"
-_STANDALONE = "standalone Keras 2.2 and 2.3 need TensorFlow 1.15"
-_HOROVOD = "Horovod is compiled for TensorFlow 1.15"
-_SPEED = "bounds on size and speed were measured on TensorFlow 1.15"
-_PROCESSES = "starts processes of its own with TensorFlow 1.15"
-
-# By the beginning of a test's id.
+# By the beginning of a test's id. Of these modules a whole file is left out, which says so itself:
+# tests/hosts/test_standalone_keras.py.
 LEFT_OUT = {
-    "tests/test_hosts.py::test_cloning_a_compiled_model": _PRIVATE,
-    "tests/test_hosts.py::test_the_clone_that_an_estimator": _PRIVATE,
-    "tests/test_hosts.py::test_a_model_saved_with_optimizer_v2": "there the newer optimizers "
-    "cannot be saved in graph mode",
-    "tests/hosts/test_replaced_functions.py": _PRIVATE,
-    "tests/test_hosts.py::test_other_names_of_the_host_stay": "compat.v2.keras is the host there",
-    "tests/test_base.py::test_no_public_method_is_upstreams[TFOptimizer]": "TensorFlow 2's has a "
-    "method `minimize`, for eager execution",
-    "tests/test_cli.py::test_run_with_standalone_keras_as_the_host": _STANDALONE,
-    "tests/test_cli.py::test_run_gives_a_script_our_optimizers": "tensorflow_2/test_scripts.py "
-    "does the same",
-    "tests/test_tf_optimizer.py::test_under_eager_execution": _PRIVATE,
-    "tests/hosts/test_gpu_kernels.py": _GPU_BUILD,
-    "tests/hosts/test_placement.py": _PRIVATE,
-    "tests/hosts/test_standalone_keras.py": _STANDALONE,
-    "tests/strangers": _STANDALONE,
-    "tests/conformance": "the recordings' own tests; they need no TensorFlow 2",
-    "tests/test_horovod.py": _HOROVOD,
-    "tests/test_graph_size.py": _SPEED,
-    "tests/test_bench.py": _SPEED,
-    "tests/test_parameter_servers.py": _PROCESSES,
-    "tests/test_docs.py": _PROCESSES,
-    "tests/test_find_python.py": "needs no TensorFlow",
+    "tests/test_base.py::test_no_public_method_is_upstreams[TFOptimizer]": "the host's class has "
+    "`minimize`, which its `fit` calls under eager execution",
+    "tests/hosts/test_placement.py::test_multi_gpu_model": "it has no multi_gpu_model",
 }
 PREFIX = "not on TensorFlow 2: "
 

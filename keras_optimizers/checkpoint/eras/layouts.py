@@ -28,7 +28,7 @@ class Layout(NamedTuple):
         learning_rate_weight: whether the learning rate is a weight, after `iterations`, unless it
             is a schedule.
         momentum_product: where Nadam's `m_schedule` is among the weights: "first" (after
-            those), "last", or "" for nowhere.
+            those), "last", "apart" (beside the list), or "" for nowhere.
         idle_velocity: whether SGD without momentum has a velocity.
         amsgrad_placeholders: whether Adam without AMSGrad has a third group of arrays of shape
             (1,), which nothing reads.
@@ -40,6 +40,9 @@ class Layout(NamedTuple):
         slot_name: the names of the slots. Both are templates of `class_name`, `class_lower`,
             `scalar`, `parameter`, `flat_parameter` (with "_" for "/"), `role` (the era's name),
             `number` (of the slot among all) and `suffix` (`_number`, nothing for the first).
+        optimizers: where the classes are, for people; said where objects are saved.
+        slot_lists: by class and role, the attribute with the list of its slots, where objects are
+            saved.
 
     Attributes about the mathematics:
         decay: "argument" (of every class but Nadam) or "schedule" (of the learning rate).
@@ -89,6 +92,8 @@ class Layout(NamedTuple):
     roles: Dict[str, str] = {}
     scalar_names: Dict[str, str] = {"": "{class_name}/{scalar}:0"}
     slot_name: str = "training/{class_name}/Variable{suffix}:0"
+    slot_lists: Dict[str, Dict[str, str]] = {}
+    optimizers: str = ""
     decay: str = "argument"
     schedules: bool = False
     epsilon_inside_root: Tuple[str, ...] = ()
@@ -319,11 +324,38 @@ TF_TRAIN = TF_KERAS_1_10._replace(
     clipping={},
 )
 OBJECT_CHECKPOINT = OPTIMIZER_V2._replace(
-    name="checkpoint", title="tf.train.Checkpoint or save_weights, with OptimizerV2"
+    name="checkpoint",
+    title="tf.train.Checkpoint or save_weights, with OptimizerV2",
+    optimizers="tf.keras.optimizers of TensorFlow 1.14 to 2.10, or tf.keras.optimizers.legacy",
+)
+OBJECT_CHECKPOINT_OURS = KERAS_OPTIMIZERS._replace(
+    name="checkpoint-ours", title="an estimator's object checkpoint, with this package's optimizers"
 )
 OBJECT_CHECKPOINT_2_11 = TF_KERAS_2_11._replace(
     name="checkpoint-2.11",
     title="tf.train.Checkpoint or save_weights, with tf.keras 2.11 to 2.15's new optimizers",
+    momentum_product="apart",
+    optimizers="tf.keras.optimizers of TensorFlow 2.11 to 2.15",
+    slot_lists={
+        "SGD": {"velocity": "momentums"},
+        "RMSprop": {
+            "mean_square": "_velocities",
+            "momentum": "_momentums",
+            "mean_gradient": "_average_gradients",
+        },
+        "Adagrad": {"sum_of_squares": "_accumulators"},
+        "Adadelta": {
+            "mean_square_gradient": "_accumulated_grads",
+            "mean_square_step": "_accumulated_delta_vars",
+        },
+        "Adam": {
+            "first_moment": "_momentums",
+            "second_moment": "_velocities",
+            "largest_second_moment": "_velocity_hats",
+        },
+        "Adamax": {"first_moment": "_m", "infinity_norm": "_u"},
+        "Nadam": {"first_moment": "_momentums", "second_moment": "_velocities"},
+    },
 )
 
 # The eras, that is, the formats in HDF5 and .keras.
@@ -345,7 +377,13 @@ _ALL_LAYOUTS = dict(
     LAYOUTS,
     **{
         layout.name: layout
-        for layout in (SAVER, TF_TRAIN, OBJECT_CHECKPOINT, OBJECT_CHECKPOINT_2_11)
+        for layout in (
+            SAVER,
+            TF_TRAIN,
+            OBJECT_CHECKPOINT,
+            OBJECT_CHECKPOINT_OURS,
+            OBJECT_CHECKPOINT_2_11,
+        )
     },
 )
 

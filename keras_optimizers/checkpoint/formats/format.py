@@ -26,12 +26,15 @@ class ReadRequest(NamedTuple):
         values: hyperparameters that the caller knows.
         candidates: gives the variables of a model in another file, None where there is no such
             file; for formats that tell neither the parameters' order nor which are trained.
+        optimizer: the attributes that lead to the optimizer that is meant, where the file may hold
+            several.
     """
 
     path: str
     class_name: Optional[str]
     values: Dict[str, Any]
     candidates: Callable[[], Optional[List[Candidate]]]
+    optimizer: Optional[str] = None
 
 
 class WriteRequest(NamedTuple):

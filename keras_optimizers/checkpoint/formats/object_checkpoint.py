@@ -1,37 +1,30 @@
-"""`tf.train.Checkpoint` and `save_weights` checkpoints of models with OptimizerV2.
+"""Reading `tf.train.Checkpoint` and `save_weights` checkpoints with OptimizerV2.
 
 Names are paths through Python objects: `layer_with_weights-0/kernel/.ATTRIBUTES/VARIABLE_VALUE`,
 slots `layer_with_weights-0/kernel/.OPTIMIZER_SLOT/optimizer/m/.ATTRIBUTES/VARIABLE_VALUE`, the
-optimizer's own `optimizer/iter/...`. Written through `tf.keras`, because only it makes the graph of
-objects that such a file describes.
+optimizer's own `optimizer/iter/...`.
 """
 
-import functools
-import os
 import re
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from keras_optimizers import reference
-from keras_optimizers.checkpoint.confirmation import differences
 from keras_optimizers.checkpoint.eras import layouts
+from keras_optimizers.checkpoint.eras.layouts import Layout
 from keras_optimizers.checkpoint.errors import CheckpointError
-from keras_optimizers.checkpoint.formats import keras_hdf5_writer, model_transfer
-from keras_optimizers.checkpoint.formats.format import Format, WriteRequest
+from keras_optimizers.checkpoint.formats.optimizer_objects import (
+    V2_ITERATIONS,
+    VALUE,
+    Objects,
+    Place,
+)
 from keras_optimizers.checkpoint.matching import Candidate
 from keras_optimizers.checkpoint.state import Array, OptimizerState, Parameter, Provenance
-from keras_optimizers.checkpoint.storage import bundles
-from keras_optimizers.checkpoint.storage.atomic_files import folder_beside
-from keras_optimizers.checkpoint.storage.object_graphs import Node
 
 LAYOUT = layouts.OBJECT_CHECKPOINT
 
-VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
-_SLOT = re.compile(
-    r"(?P<variable>.+)/\.OPTIMIZER_SLOT/(?P<optimizer>.+)/(?P<role>[^/]+)" + re.escape(VALUE) + "$"
-)
-_HYPERPARAMETERS = {
+HYPERPARAMETERS = {
     "learning_rate": "lr",
     "decay": "decay",
     "momentum": "momentum",
@@ -55,41 +48,36 @@ _ATTRIBUTES = (
 
 
 def read(
-    prefix: str,
-    tensors: Dict[str, Array],
+    objects: Objects,
+    optimizer: Place,
     candidates: Optional[Sequence[Candidate]],
     values: Dict[str, Any],
     class_name: Optional[str] = None,
-    nodes: Sequence[Node] = (),
 ) -> OptimizerState:
-    """The state in such a checkpoint.
+    """The state of an optimizer in such a checkpoint.
 
     Arguments:
-        tensors: all of them, by name.
+        optimizer: which of its optimizers.
         candidates: the model's variables in their order, from a file that holds the model.
         values: hyperparameters that are known otherwise.
         class_name: needed where Adam and Adamax cannot be told apart.
-        nodes: its objects, which say what the graph calls the variables.
 
     Raises:
-        CheckpointError: If it holds no OptimizerV2, or the class is needed.
+        CheckpointError: If the class is needed, or the model is another one.
     """
-    slots, optimizer = _slots(tensors, prefix)
+    prefix, nodes = objects.prefix, objects.nodes
+    node = nodes[optimizer.number]
     own = {
-        name[len(optimizer) + 1 : -len(VALUE)]: array
-        for name, array in tensors.items()
-        if name.startswith(optimizer + "/") and name.endswith(VALUE)
+        name: objects.value(number) for name, number in node.children.items() if nodes[number].key
     }
-    if "iter" not in own:
-        raise CheckpointError(
-            f"{prefix!r} holds no optimizer that is known (it has {sorted(own)[:5]} ...)."
-        )
+    slots: Dict[str, Dict[str, Array]] = {}
+    for parameter, role, slot in node.slots:
+        path = nodes[parameter].key[: -len(VALUE)]
+        slots.setdefault(path, {})[role] = objects.value(slot)
     notes: List[str] = []
     class_name = class_name or _class_of(slots, own, prefix, notes)
     hyperparameters: Dict[str, Any] = {
-        ours: float(own[theirs].read())
-        for theirs, ours in _HYPERPARAMETERS.items()
-        if theirs in own
+        ours: float(own[theirs].read()) for theirs, ours in HYPERPARAMETERS.items() if theirs in own
     }
     if class_name == "Nadam" and "decay" in hyperparameters:
         hyperparameters["schedule_decay"] = hyperparameters.pop("decay")
@@ -101,9 +89,8 @@ def read(
         if hyperparameters.get("momentum"):
             hyperparameters["epsilon_inside_root"] = True
     notes.append("epsilon, nesterov and clipping are in no such file; give them with --set.")
-    variables = variables_in(tensors, optimizer)
-    full_names = {node.key[: -len(VALUE)]: node.full_name for node in nodes if node.key}
-    names = names_of(variables, candidates, prefix, full_names)
+    variables = {path: objects.value(number) for path, number in objects.variables().items()}
+    names = names_of(variables, candidates, prefix, objects.full_names())
     trained = [path for path in names if path in slots]
     if not slots:
         frozen = {one.name for one in candidates or [] if one.trainable is False}
@@ -120,15 +107,28 @@ def read(
     state = OptimizerState(
         class_name,
         hyperparameters,
-        int(own["iter"].read()),
+        int(own[V2_ITERATIONS].read()),
         [_parameter(names[path], variables[path]) for path in trained],
         roles,
         {} if product is None else {"m_schedule": product.read()[()]},
-        Provenance(prefix, LAYOUT.name, LAYOUT.title, "tf.train.Checkpoint"),
+        provenance(objects, optimizer, LAYOUT),
         notes,
     )
     state.variables = {names[path]: variables[path] for path in names}
+    state.object_paths = {name: path for path, name in names.items()}
     return state
+
+
+def provenance(objects: Objects, optimizer: Place, layout: Layout) -> Provenance:
+    """Of a state in such a checkpoint."""
+    several = len(objects.optimizers) > 1
+    return Provenance(
+        objects.prefix,
+        layout.name,
+        layout.title,
+        "tf.train.Checkpoint",
+        optimizer.path if several else "",
+    )
 
 
 def _roles_of(class_name: str, options: Dict[str, Any]) -> List[str]:
@@ -137,26 +137,6 @@ def _roles_of(class_name: str, options: Dict[str, Any]) -> List[str]:
 
 def _parameter(name: str, array: Array) -> Parameter:
     return Parameter(name, array.shape, array.dtype.name, array)
-
-
-def _slots(tensors: Dict[str, Array], prefix: str) -> Tuple[Dict[str, Dict[str, Array]], str]:
-    """Slots by variable's path and role, and the optimizer's path."""
-    slots: Dict[str, Dict[str, Array]] = {}
-    optimizers = set()
-    for name, array in tensors.items():
-        match = _SLOT.match(name)
-        if match:
-            slots.setdefault(match.group("variable"), {})[match.group("role")] = array
-            optimizers.add(match.group("optimizer"))
-    if not optimizers:
-        ending = "/iter" + VALUE
-        optimizers = {name[: -len(ending)] for name in tensors if name.endswith(ending)}
-    if len(optimizers) != 1:
-        raise CheckpointError(
-            f"{prefix!r} holds {len(optimizers)} optimizers ({', '.join(sorted(optimizers))}); "
-            "expected one."
-        )
-    return slots, optimizers.pop()
 
 
 def _class_of(
@@ -189,19 +169,6 @@ def _class_of(
     raise CheckpointError(f"{prefix!r} does not tell which optimizer it holds; give --class.")
 
 
-def variables_in(tensors: Dict[str, Array], optimizer: str) -> Dict[str, Array]:
-    """The model's variables by path."""
-    return {
-        name[: -len(VALUE)]: array
-        for name, array in tensors.items()
-        if name.endswith(VALUE)
-        and "/.OPTIMIZER_SLOT/" not in name
-        and not name.startswith(optimizer + "/")
-        and name.split("/")[0] not in ("save_counter", "keras_api")
-        and array.dtype.kind == "f"
-    }
-
-
 def names_of(
     variables: Dict[str, Array],
     candidates: Optional[Sequence[Candidate]],
@@ -215,11 +182,12 @@ def names_of(
     model in their order, and the variable's attribute is the end of its name.
 
     Arguments:
+        variables: by path, in the order in which the objects hold them.
         full_names: the names in the graph, by path.
     """
-    paths = sorted(variables, key=_natural)
+    paths = list(variables)
     if candidates is None:
-        return {path: path for path in paths}
+        return {path: path for path in sorted(paths, key=_natural)}
     by_name = {full_names.get(path, ""): path for path in paths}
     if len(by_name) == len(paths) and all(
         one.name in by_name and variables[by_name[one.name]].shape == one.array.shape
@@ -259,77 +227,3 @@ def _natural(path: str) -> Tuple[Any, ...]:
         rank = _ATTRIBUTES.index(part) if part in _ATTRIBUTES else len(_ATTRIBUTES)
         parts.append((int(number.group(1)) if number else -1, rank, part))
     return tuple(parts)
-
-
-def write(request: WriteRequest) -> None:
-    """Write by loading the model, with its optimizer, into `tf.keras` and saving it there.
-
-    Raises:
-        CheckpointError: If the source holds no model, or this TensorFlow has no Keras 2.
-    """
-    state, path, source = request.state, request.path, request.source
-    if not model_transfer.holds_model(source):
-        raise CheckpointError(
-            "An object checkpoint follows the objects of a model, and the source holds none. Give "
-            "one with --model FILE."
-        )
-    keras = _keras()
-    with folder_beside(path) as folder:
-        whole, objects = os.path.join(folder, "whole.h5"), os.path.join(folder, "objects")
-        try:
-            keras_hdf5_writer.write(
-                request._replace(
-                    path=whole, layout=layouts.OPTIMIZER_V2, progress=None, confirm=None
-                )
-            )
-        except CheckpointError as error:
-            raise type(error)(str(error).replace(repr(whole), repr(path))) from error
-        tf = bundles.require_tensorflow()
-        try:
-            with tf.Graph().as_default(), tf.Session().as_default():
-                loaded = keras.models.load_model(whole)
-                with bundles.stored_by_tensorflow(path):
-                    loaded.save_weights(objects, save_format="tf")
-        except (AttributeError, LookupError, NotImplementedError, TypeError, ValueError) as error:
-            raise CheckpointError(
-                f"This TensorFlow's Keras cannot load the model of {source!r}: {error}"
-            ) from error
-        if request.confirm is not None:
-            request.confirm(objects)
-        bundles.move_bundle(objects, path)
-    options = {
-        name: state.hyperparameters[name]
-        for name in reference.OPTIMIZERS[state.class_name].defaults
-        if name in state.hyperparameters
-    }
-    request.report.note(
-        f"Load it with model.load_weights({path!r}) into a model that was compiled with "
-        f"OptimizerV2's {state.class_name}; epsilon, nesterov and amsgrad are no part of the "
-        f"file, here {options}."
-    )
-
-
-def _keras() -> Any:
-    """A Keras 2: TensorFlow's own before 2.16, else the package tf_keras."""
-    bundles.require_tensorflow()
-    import tensorflow as tf
-
-    if not str(getattr(tf.keras, "__version__", "2")).startswith("3"):
-        return tf.keras
-    try:
-        import tf_keras
-    except ImportError as error:
-        raise CheckpointError(
-            "This TensorFlow's Keras is Keras 3, which has no object checkpoints with OptimizerV2. "
-            "Install tf_keras."
-        ) from error
-    return tf_keras
-
-
-FORMAT = Format(
-    LAYOUT,
-    write,
-    remedy="It is several files: give their common prefix, without an ending.",
-    differences=functools.partial(differences, in_order=False),
-    needs_tensorflow=True,
-)

@@ -11,55 +11,43 @@ from keras_optimizers.checkpoint.eras import configs, layouts, weight_lists
 from keras_optimizers.checkpoint.eras.weight_lists import Weight
 from keras_optimizers.checkpoint.errors import CheckpointError
 from keras_optimizers.checkpoint.formats import object_checkpoint
-from keras_optimizers.checkpoint.formats.object_checkpoint import VALUE
+from keras_optimizers.checkpoint.formats.optimizer_objects import LIST, Objects, Place
 from keras_optimizers.checkpoint.matching import Candidate, unique_names
-from keras_optimizers.checkpoint.state import Array, OptimizerState, Provenance
-from keras_optimizers.checkpoint.storage.object_graphs import Node, list_items
+from keras_optimizers.checkpoint.state import Array, OptimizerState
+from keras_optimizers.checkpoint.storage.object_graphs import list_items
 
 LAYOUT = layouts.OBJECT_CHECKPOINT_2_11
-_ITERATIONS, _RATE, _LIST = "_iterations", "_learning_rate", "_variables"
+_RATE, _PRODUCT = "_learning_rate", "_u_product"
 _AVERAGES = "_model_variables_moving_average"
 
 
-def optimizers(nodes: Sequence[Node]) -> List[Node]:
-    """The optimizers of this kind among a checkpoint's objects."""
-    return [one for one in nodes if _ITERATIONS in one.children and _LIST in one.children]
-
-
 def read(
-    prefix: str,
-    tensors: Dict[str, Array],
-    nodes: Sequence[Node],
+    objects: Objects,
+    optimizer: Place,
     candidates: Optional[Sequence[Candidate]],
     values: Dict[str, Any],
     class_name: Optional[str] = None,
 ) -> OptimizerState:
-    """The state in such a checkpoint.
+    """The state of an optimizer in such a checkpoint.
 
     Arguments:
-        tensors: all of them, by name.
-        nodes: its objects.
+        optimizer: which of its optimizers.
         candidates: the model's variables in their order, from a file that holds the model.
         values: hyperparameters that are known otherwise.
         class_name: needed where the optimizer has a name of its own.
 
     Raises:
-        CheckpointError: If it holds no such optimizer, or several, or the class is needed.
+        CheckpointError: If it is one of Keras 3, or the class is needed.
     """
-    found = optimizers(nodes)
-    if len(found) != 1:
-        raise CheckpointError(
-            f"{prefix!r} holds {len(found)} optimizers of tf.keras 2.11 or later; expected one."
-        )
-    children = found[0].children
-    listed = list_items(nodes[children[_LIST]].children)
+    prefix, nodes = objects.prefix, objects.nodes
+    children = nodes[optimizer.number].children
+    listed = list_items(nodes[children[LIST]].children)
     if children.get(_RATE) in listed:
         raise CheckpointError(
             f"{prefix!r} holds an optimizer of Keras 3, which is read from .keras and .weights.h5 "
             "alone: save the model so."
         )
-    weights = [_weight(tensors, nodes[number], prefix) for number in listed]
-    own_path = nodes[children[_ITERATIONS]].key[: -len(f"/{_ITERATIONS}{VALUE}")]
+    weights = [_weight(objects, number) for number in listed]
     # `Adam/m/dense/kernel`: the optimizer's name, the role, the parameter.
     parts = [weight.name.split("/", 2) for weight in weights]
     named = [one for one in parts if len(one) == 3]
@@ -73,16 +61,14 @@ def read(
     kept = {"Adam": ("amsgrad",), "RMSprop": ("centered",)}.get(class_name, ())
     config = {key: config[key] for key in ("use_ema", *kept)}
     if _RATE in children:
-        config["learning_rate"] = float(
-            _weight(tensors, nodes[children[_RATE]], prefix).array.read()
-        )
+        config["learning_rate"] = float(objects.value(children[_RATE]).read())
     options, notes = configs.parse(LAYOUT, class_name, config, prefix)
     options.update(values)
     notes.append(
         "No such file holds a hyperparameter but the learning rate; give the others with --set."
     )
-    variables = object_checkpoint.variables_in(tensors, own_path)
-    full_names = {node.key[: -len(VALUE)]: node.full_name for node in nodes if node.key}
+    variables = {path: objects.value(number) for path, number in objects.variables().items()}
+    full_names = objects.full_names()
     names = object_checkpoint.names_of(variables, candidates, prefix, full_names)
     trained = _trained(named, variables, full_names, names)
     if trained is None and candidates is not None:
@@ -102,8 +88,8 @@ def read(
         content.iterations,
         content.parameters,
         content.slots,
-        {},
-        Provenance(prefix, LAYOUT.name, LAYOUT.title, "tf.train.Checkpoint"),
+        _scalars(objects, class_name, children),
+        object_checkpoint.provenance(objects, optimizer, LAYOUT),
         notes,
     )
     if held != options:
@@ -116,13 +102,19 @@ def read(
             "AdamW has one, which the file does not hold; give it with --set weight_decay=VALUE"
         )
     state.variables = {names[path]: variables[path] for path in names}
+    state.object_paths = {name: path for path, name in names.items()}
     return state
 
 
-def _weight(tensors: Dict[str, Array], node: Node, prefix: str) -> Weight:
-    if node.key not in tensors:
-        raise CheckpointError(f"Cannot read {prefix!r}: it has no tensor {node.key!r}.")
-    return Weight(node.full_name, tensors[node.key])
+def _weight(objects: Objects, number: int) -> Weight:
+    return Weight(objects.nodes[number].full_name, objects.value(number))
+
+
+def _scalars(objects: Objects, class_name: str, children: Dict[str, int]) -> Dict[str, Any]:
+    """Nadam's product, which the optimizer's list leaves out and its attribute has."""
+    if class_name != "Nadam" or _PRODUCT not in children:
+        return {}
+    return {"m_schedule": objects.value(children[_PRODUCT]).read()[()]}
 
 
 def _class_of(known: Optional[str], named: Sequence[Sequence[str]], prefix: str) -> str:

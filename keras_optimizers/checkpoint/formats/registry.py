@@ -14,7 +14,7 @@ from keras_optimizers.checkpoint.formats import (
     keras_archive,
     keras_hdf5,
     keras_hdf5_writer,
-    object_checkpoint,
+    object_checkpoint_writer,
     saved_model,
     saver,
     tensorflow_checkpoint,
@@ -45,7 +45,7 @@ _FORMATS: List[Format] = [
     keras_3_writer.FORMAT,
     saver.FORMAT,
     tf_train.FORMAT,
-    object_checkpoint.FORMAT,
+    *object_checkpoint_writer.FORMATS,
 ]
 
 
@@ -126,6 +126,7 @@ def read(
     class_name: Optional[str] = None,
     model: Optional[str] = None,
     values: Optional[Dict[str, Any]] = None,
+    optimizer: Optional[str] = None,
 ) -> OptimizerState:
     """The optimizer's state in a file of any format.
 
@@ -136,6 +137,8 @@ def read(
         model: path of a file that holds the same model, for TensorFlow's checkpoints, which tell
             neither the order of the parameters nor what is trained.
         values: hyperparameters, where the file does not hold them.
+        optimizer: which one, where a checkpoint of objects holds several: the attributes that lead
+            to it, such as "generator_optimizer".
 
     Raises:
         CheckpointError: If the file cannot be read, or holds no optimizer's state.
@@ -145,7 +148,7 @@ def read(
     def candidates() -> Optional[List[Candidate]]:
         return None if model is None else model_candidates(model)
 
-    state = reader_of(path).read(ReadRequest(path, class_name, values or {}, candidates))
+    state = reader_of(path).read(ReadRequest(path, class_name, values or {}, candidates, optimizer))
     state.has_embeddings = has_embeddings(state, model)
     for name, value in layouts.defaults_of(state.provenance.format, state.class_name).items():
         state.era_defaults.setdefault(name, value)

@@ -4,12 +4,20 @@ from keras_optimizers.checkpoint.errors import CheckpointError
 from keras_optimizers.checkpoint.formats import (
     object_checkpoint,
     object_checkpoint_2_11,
+    object_checkpoint_ours,
+    optimizer_objects,
     saver,
     tf_train,
 )
 from keras_optimizers.checkpoint.formats.format import Reader, ReadRequest
 from keras_optimizers.checkpoint.state import OptimizerState
 from keras_optimizers.checkpoint.storage import bundles
+
+_READERS = {
+    optimizer_objects.OPTIMIZER_V2: object_checkpoint.read,
+    optimizer_objects.TF_KERAS_2_11: object_checkpoint_2_11.read,
+    optimizer_objects.OURS: object_checkpoint_ours.read,
+}
 
 
 def is_checkpoint(path: str) -> bool:
@@ -36,12 +44,10 @@ def _read(request: ReadRequest, prefix: str) -> OptimizerState:
     tensors = bundles.open_bundle(prefix)
     candidates, values, class_name = request.candidates(), request.values, request.class_name
     if bundles.is_object_checkpoint(tensors):
-        nodes = bundles.open_object_graph(prefix)
-        if object_checkpoint_2_11.optimizers(nodes):
-            return object_checkpoint_2_11.read(
-                prefix, tensors, nodes, candidates, values, class_name
-            )
-        return object_checkpoint.read(prefix, tensors, candidates, values, class_name, nodes)
+        objects = optimizer_objects.open_objects(prefix, tensors)
+        optimizer = objects.chosen(request.optimizer)
+        reader = _READERS[optimizer.kind]
+        return reader(objects, optimizer, candidates, values, class_name)
     if saver.scope_of(tensors) is not None:
         return saver.read(prefix, tensors, candidates, values)
     return tf_train.read(prefix, tensors, candidates, values, class_name)

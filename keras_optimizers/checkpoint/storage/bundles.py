@@ -131,6 +131,22 @@ def _open_table(prefix: str) -> Dict[str, Array]:
     return {name: array(name, entry) for name, entry in held if entry.dtype}
 
 
+def open_texts(prefix: str) -> Dict[str, Array]:
+    """All tensors of a checkpoint that hold texts, by name; needs TensorFlow.
+
+    Raises:
+        CheckpointError: If it cannot be read.
+    """
+    tf = require_tensorflow()
+    try:
+        reader = tf.train.NewCheckpointReader(prefix)
+        dtypes = reader.get_variable_to_dtype_map()
+        names = sorted(name for name in dtypes if dtypes[name] == tf.string)
+        return {name: Array.of(np.asarray(reader.get_tensor(name), object)) for name in names}
+    except (tf.errors.OpError, ValueError, RuntimeError) as error:
+        raise _unreadable(prefix, error) from error
+
+
 @contextlib.contextmanager
 def _reported(prefix: str) -> Iterator[None]:
     try:

@@ -5,12 +5,21 @@ keras_metadata.pb says what Keras needs to make them again. All number the objec
 """
 
 import json
-from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-from keras_optimizers.checkpoint.storage.protobuf import Value, message, nested, number, text
+from keras_optimizers.checkpoint.storage.protobuf import (
+    Value,
+    message,
+    nested,
+    number,
+    text,
+    written,
+)
 
 # The tensor's name in a checkpoint.
 OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
+# The name of a variable's attribute.
+_VALUE = "VARIABLE_VALUE"
 _META_GRAPHS, _OBJECT_GRAPH_DEF = 2, 7
 
 
@@ -22,12 +31,14 @@ class Node(NamedTuple):
         full_name: of a variable, as TensorFlow's graph names it.
         key: the name of the variable's tensor in the checkpoint; "" for other objects.
         slots: of an optimizer: (number of the parameter, name of the role, number of the slot).
+        others: what else is written about it, as (field, value) of its message.
     """
 
     children: Dict[str, int]
-    full_name: str
-    key: str
-    slots: List[Tuple[int, str, int]]
+    full_name: str = ""
+    key: str = ""
+    slots: Sequence[Tuple[int, str, int]] = ()
+    others: Sequence[Tuple[int, Value]] = ()
 
 
 class SavedNode(NamedTuple):
@@ -56,13 +67,16 @@ def parse_checkpoint_graph(data: bytes) -> List[Node]:
     for entry in nested(message(data), 1):
         fields = message(entry)
         full_name = key = ""
+        others = [(one, value) for one in sorted(set(fields) - {1, 2, 3}) for value in fields[one]]
         for attribute in nested(fields, 2):
             held = message(attribute)
-            if text(held, 1) == "VARIABLE_VALUE":
+            if text(held, 1) == _VALUE:
                 full_name, key = text(held, 2), text(held, 3)
+            else:
+                others.append((2, attribute))
         slots = [message(slot) for slot in nested(fields, 3)]
         found = [(number(slot, 1), text(slot, 2), number(slot, 3)) for slot in slots]
-        nodes.append(Node(_children(fields), full_name, key, found))
+        nodes.append(Node(_children(fields), full_name, key, found, others))
     _check_numbers(
         [
             [*node.children.values(), *(one for slot in node.slots for one in (slot[0], slot[2]))]
@@ -70,6 +84,64 @@ def parse_checkpoint_graph(data: bytes) -> List[Node]:
         ]
     )
     return nodes
+
+
+def written_checkpoint_graph(nodes: Sequence[Node]) -> bytes:
+    """The objects as a checkpoint holds them: the inverse of `parse_checkpoint_graph`."""
+    entries = []
+    for node in nodes:
+        fields: List[Tuple[int, Value]] = [
+            (1, written([(1, child), (2, name)])) for name, child in node.children.items()
+        ]
+        if node.key:
+            fields.append((2, written([(1, _VALUE), (2, node.full_name), (3, node.key)])))
+        fields += [(3, written([(1, one), (2, name), (3, slot)])) for one, name, slot in node.slots]
+        entries.append((1, written([*fields, *node.others])))
+    return written(entries)
+
+
+def keys_of(node: Node) -> List[str]:
+    """The names of the tensors that hold an object's values."""
+    attributes = nested({2: [value for field, value in node.others if field == 2]}, 2)
+    others = [text(message(attribute), 3) for attribute in attributes]
+    return [key for key in (node.key, *others) if key]
+
+
+def paths(nodes: Sequence[Node]) -> Dict[int, str]:
+    """The shortest path to each object that can be reached from the first, by its number."""
+    found, waiting = {0: ""}, [0]
+    for number_ in waiting:  # grows
+        for name, child in nodes[number_].children.items():
+            if child not in found:
+                found[child] = f"{found[number_]}/{name}".lstrip("/")
+                waiting.append(child)
+    return found
+
+
+def at_path(nodes: Sequence[Node], path: str) -> Optional[int]:
+    """The number of the object at the end of a path; None where there is none."""
+    place: Optional[int] = 0
+    for name in path.split("/"):
+        place = None if place is None else nodes[place].children.get(name)
+    return place
+
+
+def without_unreachable(nodes: Sequence[Node]) -> List[Node]:
+    """The objects that can be reached from the first, numbered anew."""
+    kept, waiting = {0: 0}, [0]
+    for one in waiting:  # grows
+        slots = nodes[one].slots
+        for other in [*nodes[one].children.values(), *(n for slot in slots for n in slot[::2])]:
+            if other not in kept:
+                kept[other] = len(kept)
+                waiting.append(other)
+    return [
+        nodes[one]._replace(
+            children={name: kept[child] for name, child in nodes[one].children.items()},
+            slots=[(kept[n], role, kept[slot]) for n, role, slot in nodes[one].slots],
+        )
+        for one in waiting
+    ]
 
 
 def parse_saved_model(data: bytes) -> List[SavedNode]:

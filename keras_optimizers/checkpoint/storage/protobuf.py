@@ -1,7 +1,7 @@
-"""Reading protocol buffers without their schema: a message as the values of its numbered fields."""
+"""Protocol buffers without their schema: a message as the values of its numbered fields."""
 
 import struct
-from typing import Dict, List, Tuple, Union
+from typing import Dict, Iterable, List, Tuple, Union
 
 Value = Union[int, bytes]
 _LONGEST_VARINT = 10
@@ -92,3 +92,30 @@ def text(fields: Dict[int, List[Value]], field: int) -> str:
     """
     values = nested(fields, field)
     return values[-1].decode("utf-8") if values else ""
+
+
+def written(fields: Iterable[Tuple[int, Union[int, bytes, str]]]) -> bytes:
+    """A message of (field, value), in that order. A number of 0 is left out, as it is the default.
+
+    Examples:
+        >>> from keras_optimizers.checkpoint.storage.protobuf import message, written
+        >>> message(written([(1, 300), (2, "kernel")]))
+        {1: [300], 2: [b'kernel']}
+    """
+    parts = []
+    for field, value in fields:
+        if isinstance(value, int):
+            if value:
+                parts.append(_written_varint(field << 3) + _written_varint(value))
+            continue
+        data = value.encode("utf-8") if isinstance(value, str) else value
+        parts.append(_written_varint(field << 3 | 2) + _written_varint(len(data)) + data)
+    return b"".join(parts)
+
+
+def _written_varint(value: int) -> bytes:
+    data = bytearray()
+    while value >= 0x80:
+        data.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*data, value])

@@ -134,9 +134,10 @@ _ONE_OPERAND = {ROOT, SQUARE, MAGNITUDE}
 
 
 def _same_family(one: Node, other: Node) -> bool:
-    return any(
-        {one.operator, other.operator} <= set(f) for f in ((ADD, SUBTRACT), (MULTIPLY, DIVIDE))
-    )
+    return any({one.operator, other.operator} <= family for family in _FAMILIES)
+
+
+_FAMILIES = ({ADD, SUBTRACT}, {MULTIPLY, DIVIDE})
 
 
 def is_scalar(formula: Expression) -> bool:
@@ -173,8 +174,9 @@ def _is_constant(formula: Expression) -> bool:
 
 
 def _is_constant_tensor(tensor: Tensor) -> bool:
-    return all(op.inputs or op.type == "Const" for op in _with_all_before(tensor.op)) and all(
-        op.type != "PlaceholderWithDefault" for op in _with_all_before(tensor.op)
+    return all(
+        op.type == "Const" or (op.inputs and op.type != "PlaceholderWithDefault")
+        for op in _with_all_before(tensor.op)
     )
 
 

@@ -142,7 +142,7 @@ class _Selection:
         self._computed.add(index)
         function = max(
             (f for f in range(len(FUNCTIONS)) if self._fits(index, f)),
-            key=lambda f: (FUNCTIONS[f] == _OVER_ROOT, len(self._operands(index, f))),
+            key=lambda f: len(FUNCTIONS[f][1]) - FUNCTIONS[f][1].count(None),
         )
         operands = self._operands(index, function)
         for operand in operands:

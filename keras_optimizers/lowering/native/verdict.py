@@ -3,13 +3,10 @@
 The first session of a process decides how many threads all later ones have, so the comparison must
 not make a session in the user's process. There a library that crashes would do harm, too. The
 verdict is kept beside the compiled libraries: it counts for one library on one kind of processor.
-
-    python -m keras_optimizers.lowering.native.verdict LIBRARY.so
 """
 
 import contextlib
 import hashlib
-import importlib
 import json
 import os
 import platform
@@ -22,8 +19,10 @@ import tensorflow.compat.v1 as tf
 
 from keras_optimizers.lowering.native import cache
 
-_SECONDS = 300
+# Started by name: what it imports is not needed here.
+_PROGRAM = "keras_optimizers.lowering.native.compare"
 _BEGINNING = "verdict: "
+_SECONDS = 300
 
 
 def of(library: str) -> Optional[str]:
@@ -66,7 +65,7 @@ def _ask(library: str) -> Optional[str]:
     environment = dict(os.environ, PYTHONPATH=path, CUDA_VISIBLE_DEVICES="-1")
     try:
         done = subprocess.run(
-            [sys.executable, "-m", __name__, library],
+            [sys.executable, "-m", _PROGRAM, library],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -80,16 +79,3 @@ def _ask(library: str) -> Optional[str]:
             return json.loads(line[len(_BEGINNING) :])
     said = done.stderr.decode(errors="replace").strip().split("\n")[-1]
     return f"the process that compares its results ended with status {done.returncode}: {said}"
-
-
-def _compare(path: str) -> Optional[str]:
-    module = tf.load_op_library(path)
-    try:
-        self_test = importlib.import_module("keras_optimizers.lowering.native.self_test")
-    except ImportError:
-        return None
-    return self_test.check(module)
-
-
-if __name__ == "__main__":
-    print(f"\n{_BEGINNING}{json.dumps(_compare(sys.argv[1]))}", flush=True)

@@ -10,6 +10,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "tensorflow/core/public/version.h"
 #include "third_party/eigen3/unsupported/Eigen/CXX11/Tensor"
 
 namespace keras_optimizers {
@@ -67,8 +68,13 @@ template <typename T>
 using ProductOf = Eigen::internal::scalar_product_op<T>;
 template <typename T>
 using QuotientOf = Eigen::internal::scalar_quotient_op<T>;
+#if TF_MAJOR_VERSION >= 2  // there the larger of a number and NaN is NaN, on either side
+template <typename T>
+using LargerOf = Eigen::internal::scalar_max_op<T, T, Eigen::PropagateNaN>;
+#else
 template <typename T>
 using LargerOf = Eigen::internal::scalar_max_op<T>;
+#endif
 template <typename T>
 using SquareOf = Eigen::internal::scalar_square_op<T>;
 template <typename T>

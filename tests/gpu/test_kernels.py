@@ -1,6 +1,7 @@
 """Every op that is put on a GPU has a kernel for it, in the TensorFlow that was built for GPUs.
 
-No GPU is needed: that build tells its kernels on any machine. `tox -e gpu-kernels` brings it.
+No GPU is needed: that build tells its kernels on any machine. `tox -e gpu-kernels` brings it; for
+TensorFlow 2 on Linux it is the package `tensorflow`, and `tensorflow-cpu` the other.
 """
 
 import numpy as np
@@ -12,23 +13,36 @@ from tensorflow.python.framework import kernels
 
 from tests.training import CLASS_NAMES, configured
 
+# TensorFlow 2 registers kernels that compute nothing, such as reading a variable, for all devices.
+DEVICE_TYPES = ("GPU", "DEFAULT")
+
+
 if not tf.test.is_built_with_cuda():
     pytest.skip("no kernels for GPUs in this build: tox -e gpu-kernels", allow_module_level=True)
+
+
+@pytest.fixture(autouse=True)
+def fresh():
+    with tf.Graph().as_default():
+        yield
 
 
 def has_gpu_kernel(op):
     if op.type == "NoOp":  # it is no computation, and is not registered for devices
         return True
     for kernel in kernels.get_registered_kernels_for_op(op.type).kernel:
-        if kernel.device_type == "GPU" and all(allows(op, one) for one in kernel.constraint):
+        if kernel.device_type in DEVICE_TYPES and all(map(allows(op), kernel.constraint)):
             return True
     return False
 
 
-def allows(op, constraint):
-    dtypes = op.get_attr(constraint.name)
-    allowed = {tf.DType(value) for value in constraint.allowed_values.list.type}
-    return all(one in allowed for one in (dtypes if isinstance(dtypes, list) else [dtypes]))
+def allows(op):
+    def constraint_allows(constraint):
+        dtypes = op.get_attr(constraint.name)
+        allowed = {tf.as_dtype(value) for value in constraint.allowed_values.list.type}
+        return all(one in allowed for one in (dtypes if isinstance(dtypes, list) else [dtypes]))
+
+    return constraint_allows
 
 
 @pytest.mark.parametrize("gradients", ["dense", "lookups"])

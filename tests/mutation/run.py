@@ -1,0 +1,277 @@
+"""Change the code one place at a time, and see whether the tests notice: `tox -e mutation`.
+
+    python -m tests.mutation.run sgd nadam           # these modules
+    python -m tests.mutation.run sgd --line 61       # the mutants of one line
+    python -m tests.mutation.run --list sgd          # show the mutants, run nothing
+
+mutmut makes the mutants. It does not run them: it starts a process for each, which here would
+spend its time in the import of TensorFlow. This program imports TensorFlow once and forks for each
+mutant; the child imports the package, with the mutant in the place of its module, and runs the
+module's tests (tests/mutation/modules.py) until one fails.
+
+Left out are mutants that change nothing at run time (type hints), and texts for people.
+Results go to .mutation/MODULE.json; survivors that tests/mutation/explained.py explains are
+counted apart. Exit status: 1 if a mutant survived that is not explained.
+"""
+
+import argparse
+import ast
+import difflib
+import importlib.abc
+import importlib.util
+import json
+import os
+import resource
+import signal
+import sys
+import time
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
+
+from tests.mutation.explained import EXPLAINED
+from tests.mutation.modules import MODULES, Tests
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+RESULTS = os.path.join(ROOT, ".mutation")
+_HANGS = 3600.0  # seconds
+
+
+class Mutant(NamedTuple):
+    """One change: where it is, the line before and after, and the whole module after."""
+
+    number: int
+    line: int
+    before: str
+    after: str
+    source: str
+
+
+def path_of(module: str) -> str:
+    return os.path.join(ROOT, "keras_optimizers", *module.split(".")) + ".py"
+
+
+class _Meaning(ast.NodeTransformer):
+    """Takes out what does not matter at run time, and texts for people: those with a space."""
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        node.returns = None
+        return self.generic_visit(node)
+
+    def visit_arg(self, node: ast.arg) -> ast.AST:
+        node.annotation = None
+        return node
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
+        node.annotation = ast.Name("Any", ast.Load())
+        return self.generic_visit(node)
+
+    def visit_Expr(self, node: ast.Expr) -> Any:
+        return None if isinstance(node.value, ast.Str) else self.generic_visit(node)
+
+    def visit_Str(self, node: ast.Str) -> ast.AST:
+        return ast.Str("") if " " in node.s else node
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
+        node.values = [value for value in node.values if not isinstance(value, ast.Str)]
+        return self.generic_visit(node)
+
+
+def meaning(source: str) -> str:
+    return ast.dump(_Meaning().visit(ast.parse(source)))
+
+
+def mutants_of(module: str) -> Iterator[Mutant]:
+    """All mutants of a module that mean something else than the module does."""
+    import mutmut
+
+    with open(path_of(module), encoding="utf-8") as file:
+        source = file.read()
+    original, lines = meaning(source), source.split("\n")
+    seen = {original}  # type: Set[str]
+    number = 0
+    for identity in mutmut.list_mutations(mutmut.Context(source=source)):
+        changed, count = mutmut.mutate(mutmut.Context(source=source, mutation_id=identity))
+        try:
+            means = meaning(changed)
+        except SyntaxError:
+            continue
+        if count != 1 or means in seen:
+            continue
+        seen.add(means)
+        number += 1
+        yield Mutant(number, *difference(lines, changed.split("\n")), source=changed)
+
+
+def difference(lines: List[str], changed: List[str]) -> Tuple[int, str, str]:
+    """The number of the first line that differs, and what is there before and after."""
+    matcher = difflib.SequenceMatcher(None, lines, changed, autojunk=False)
+    for kind, start, end, new_start, new_end in matcher.get_opcodes():
+        if kind != "equal":
+            before, after = lines[start:end], changed[new_start:new_end]
+            return start + 1, " ".join(map(str.strip, before)), " ".join(map(str.strip, after))
+    raise ValueError("the mutant does not differ")
+
+
+class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Imports one module from a text."""
+
+    def __init__(self, module: str, source: str) -> None:
+        self.name, self.path, self.source = "keras_optimizers." + module, path_of(module), source
+
+    def find_spec(self, name: str, path: Any, target: Any = None) -> Any:
+        if name == self.name:
+            return importlib.util.spec_from_file_location(name, self.path, loader=self)
+        return None
+
+    def get_source(self, name: str) -> str:
+        return self.source
+
+    def create_module(self, spec: Any) -> None:
+        return None
+
+    def exec_module(self, module: Any) -> None:
+        exec(compile(self.source, self.path, "exec"), module.__dict__)
+
+
+def run_tests(tests: List[Tests], finder: Optional[_Finder], log: str, limit: float) -> str:
+    """In a forked process: "passed", "failed: TEST" or "too slow".
+
+    `limit` counts seconds of processor time, so other work on the machine does not matter. A child
+    that waits without working ends after an hour.
+    """
+    child = os.fork()
+    if not child:
+        status = 99
+        try:
+            os.setsid()
+            descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+            os.dup2(descriptor, 1)
+            os.dup2(descriptor, 2)
+            resource.setrlimit(resource.RLIMIT_CPU, (int(limit), int(limit)))
+            if finder:
+                sys.meta_path.insert(0, finder)
+            status = _in_child(tests)
+        finally:
+            sys.stdout.flush()
+            os._exit(status)
+    end = time.time() + _HANGS
+    while True:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            break
+        if time.time() > end:
+            os.killpg(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            return "too slow"
+        time.sleep(0.02)
+    if os.WIFSIGNALED(status) and os.WTERMSIG(status) in (signal.SIGKILL, signal.SIGXCPU):
+        return "too slow"
+    if status == 0:
+        return "passed"
+    with open(log, errors="replace") as file:
+        failed = [text for text in file if text.startswith(("FAILED", "ERROR"))]
+    return "failed: " + (failed[0].split(" - ")[0].strip() if failed else "at its import")
+
+
+def _in_child(tests: List[Tests]) -> int:
+    import pytest
+
+    for paths, expression in tests:
+        arguments = ["-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", "--tb=line", "-rfE"]
+        if expression:
+            arguments += ["-k", expression]
+        # The arguments of pyproject.toml ask for a marker alone.
+        status = pytest.main([*arguments, "-m", "not slow and not flaky_upstream", *paths])
+        if status:
+            return int(status)
+    return 0
+
+
+def import_once() -> None:
+    """What all children need and no mutant changes."""
+    import h5py  # noqa: F401
+    import hypothesis  # noqa: F401
+    import pytest  # noqa: F401
+    import tensorflow as tf
+
+    tf.keras.backend.learning_phase  # noqa: B018 (imports the lazy parts; makes no session)
+    import tensorflow.python.keras.optimizers  # noqa: F401
+
+    if any(name.startswith("keras_optimizers") for name in sys.modules):
+        raise RuntimeError("the package is imported already, so no mutant would be seen")
+
+
+def time_of_children() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def measure(module: str, line: Optional[int], again: bool) -> Dict[str, Any]:
+    """Run all mutants of a module; what .mutation/MODULE.json holds is not run again."""
+    os.makedirs(RESULTS, exist_ok=True)
+    results_path = os.path.join(RESULTS, module + ".json")
+    log = os.path.join(RESULTS, module + ".log")
+    known = {}  # type: Dict[str, str]
+    if os.path.exists(results_path) and not again:
+        with open(results_path) as file:
+            known = json.load(file)
+    begin = time_of_children()
+    outcome = run_tests(MODULES[module], None, log, _HANGS)
+    if outcome != "passed":
+        raise RuntimeError("%s: unchanged, its tests: %s (see %s)" % (module, outcome, log))
+    taken = time_of_children() - begin
+    limit = 30 + 5 * taken
+    print("%s: its tests take %.0f s of processor time" % (module, taken), flush=True)
+    explained = {(before, after) for before, after, _ in EXPLAINED.get(module, ())}
+    outcomes = {}  # type: Dict[str, str]
+    for mutant in mutants_of(module):
+        if line and mutant.line != line:
+            continue
+        key = "%s -> %s" % (mutant.before, mutant.after)
+        if (mutant.before, mutant.after) in explained:
+            outcomes[key] = "explained"
+            continue
+        if not known.get(key, "").startswith("failed"):
+            finder = _Finder(module, mutant.source)
+            known[key] = run_tests(MODULES[module], finder, log, limit)
+            with open(results_path, "w") as file:
+                json.dump(known, file, indent=1)
+        outcomes[key] = known[key]
+        print("%d: %s: %s: %s" % (mutant.number, mutant.line, key, outcomes[key]), flush=True)
+    return outcomes
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("modules", nargs="*", metavar="MODULE", help=", ".join(MODULES))
+    parser.add_argument("--list", action="store_true", help="show the mutants, run nothing")
+    parser.add_argument("--line", type=int, help="the mutants of one line alone")
+    parser.add_argument("--again", action="store_true", help="also those that failed before")
+    options = parser.parse_args()
+    modules = options.modules or list(MODULES)
+    for module in modules:
+        if module not in MODULES:
+            parser.error("no module %r: choose from %s" % (module, ", ".join(MODULES)))
+    os.chdir(ROOT)
+    if options.list:
+        for module in modules:
+            for mutant in mutants_of(module):
+                print("%s:%d: %s -> %s" % (module, mutant.line, mutant.before, mutant.after))
+        return 0
+    import_once()
+    survived = 0
+    for module in modules:
+        outcomes = list(measure(module, options.line, options.again).values())
+        counts = {
+            "killed": sum(outcome.startswith("failed") for outcome in outcomes),
+            "too slow": outcomes.count("too slow"),
+            "explained": outcomes.count("explained"),
+            "survived": outcomes.count("passed"),
+        }
+        survived += counts["survived"]
+        shown = ", ".join("%d %s" % (count, name) for name, count in counts.items())
+        print("%s: %d mutants: %s" % (module, len(outcomes), shown), flush=True)
+    return 1 if survived else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
