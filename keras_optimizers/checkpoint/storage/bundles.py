@@ -138,13 +138,14 @@ def open_texts(prefix: str) -> Dict[str, Array]:
         CheckpointError: If it cannot be read.
     """
     tf = require_tensorflow()
+    _look_over(prefix)
     try:
         reader = tf.train.NewCheckpointReader(prefix)
         dtypes = reader.get_variable_to_dtype_map()
         names = sorted(name for name in dtypes if dtypes[name] == tf.string)
         return {name: Array.of(np.asarray(reader.get_tensor(name), object)) for name in names}
     except (tf.errors.OpError, ValueError, RuntimeError) as error:
-        raise _unreadable(prefix, error) from error
+        raise unreadable(prefix, error) from error
 
 
 @contextlib.contextmanager

@@ -164,8 +164,8 @@ def _entry(name: str, value: bytes) -> Entry:
     is_whole = kind in _DTYPES and not fields.get(7)
     if is_whole and number(fields, 5) != count * np.dtype(_DTYPES[kind]).itemsize:
         raise ValueError(f"{name!r} of shape {tuple(shape)} has {number(fields, 5)} bytes")
-    for part in nested(fields, 7):
-        for extent in nested(message(part), 1):
+    for cut in nested(fields, 7):
+        for extent in nested(message(cut), 1):
             for place in (1, 2):
                 number(message(extent), place)
     if max(number(fields, 3) >> 31, number(fields, 4) >> 62, number(fields, 5) >> 62):
