@@ -151,8 +151,8 @@ def _entry(name: str, value: bytes) -> Entry:
         described_fields = message(described)
         if number(described_fields, 3):
             raise ValueError(f"{name!r} has no known shape")
-        for extent in nested(described_fields, 2):
-            extent_fields = message(extent)
+        for described_extent in nested(described_fields, 2):
+            extent_fields = message(described_extent)
             text(extent_fields, 2)
             shape.append(number(extent_fields, 1))
     kind = number(fields, 1)
@@ -165,9 +165,9 @@ def _entry(name: str, value: bytes) -> Entry:
     if is_whole and number(fields, 5) != count * np.dtype(_DTYPES[kind]).itemsize:
         raise ValueError(f"{name!r} of shape {tuple(shape)} has {number(fields, 5)} bytes")
     for cut in nested(fields, 7):
-        for extent in nested(message(cut), 1):
+        for cut_extent in nested(message(cut), 1):
             for place in (1, 2):
-                number(message(extent), place)
+                number(message(cut_extent), place)
     if max(number(fields, 3) >> 31, number(fields, 4) >> 62, number(fields, 5) >> 62):
         raise ValueError(f"{name!r} lies beyond the end of any file")
     return Entry(
