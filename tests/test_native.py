@@ -146,7 +146,8 @@ def test_the_graph_optimizers_rewriting_is_followed_also_where_it_is_off():
                 results.append(train(optimizer, shapes=[(1003,)], session=session))
     same_bits(results[0], results[2])
     same_bits(results[1], results[3])
-    assert results[0][0].tobytes() != results[1][0].tobytes()
+    pairs = zip(results[0], results[1])
+    assert any(one.tobytes() != other.tobytes() for one, other in pairs)
 
 
 # The argument.
@@ -335,9 +336,10 @@ def test_a_program_that_reaches_beyond_the_registers_is_refused(op_module):
 
 def test_a_value_that_was_read_before_stays_as_it_was():
     variables, feeds, loss = fed_gradients([np.ones(1000, "float32")])
-    updates = configured("SGD", native=True).get_updates(loss, variables)
     before = variables[0].read_value()
-    with tf.control_dependencies([before]), tf.control_dependencies([tf.group(*updates)]):
+    with tf.control_dependencies([before]):
+        updates = configured("SGD", native=True).get_updates(loss, variables)
+    with tf.control_dependencies(updates):
         after = variables[0].read_value()
     with tf.control_dependencies([after]):
         still = tf.identity(before)

@@ -16,7 +16,7 @@ def _rule(class_name: str) -> List[Tests]:
             ["tests/test_fused.py", "tests/test_weights.py", "tests/test_docstring_examples.py"],
             class_name,
         ),
-        (["tests/test_base.py", "tests/test_registry.py", "tests/test_names.py"], class_name),
+        (["tests/test_base.py", "tests/test_registry.py"], class_name),
     ]
 
 

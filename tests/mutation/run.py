@@ -2,6 +2,7 @@
 
     python -m tests.mutation.run sgd nadam           # these modules
     python -m tests.mutation.run sgd --line 61       # the mutants of one line
+    python -m tests.mutation.run sgd --write         # and put the counts into docs/mutation.md
     python -m tests.mutation.run --list sgd          # show the mutants, run nothing
 
 mutmut makes the mutants. It does not run them: it starts a process for each, which here would
@@ -27,6 +28,7 @@ import sys
 import time
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
+from tests.mutation import page
 from tests.mutation.explained import EXPLAINED
 from tests.mutation.modules import MODULES, Tests
 
@@ -163,8 +165,11 @@ def run_tests(tests: List[Tests], finder: Optional[_Finder], log: str, limit: fl
             os.waitpid(child, 0)
             return "too slow"
         time.sleep(0.02)
-    if os.WIFSIGNALED(status) and os.WTERMSIG(status) in (signal.SIGKILL, signal.SIGXCPU):
-        return "too slow"
+    if os.WIFSIGNALED(status):
+        number = os.WTERMSIG(status)
+        if number in (signal.SIGTERM, signal.SIGINT):
+            raise KeyboardInterrupt  # someone ended the run: that says nothing about the mutant
+        return "too slow" if number in (signal.SIGKILL, signal.SIGXCPU) else "failed: crashed"
     if status == 0:
         return "passed"
     with open(log, errors="replace") as file:
@@ -189,13 +194,18 @@ def _in_child(tests: List[Tests]) -> int:
 def import_once() -> None:
     """What all children need and no mutant changes."""
     import h5py  # noqa: F401
-    import hypothesis  # noqa: F401
+    import hypothesis
     import pytest  # noqa: F401
     import tensorflow as tf
 
     tf.keras.backend.learning_phase  # noqa: B018 (imports the lazy parts; makes no session)
     import tensorflow.python.keras.optimizers  # noqa: F401
 
+    # The first failure is enough, no smaller example is wanted (tests/conftest.py loads this).
+    phases = [hypothesis.Phase.explicit, hypothesis.Phase.generate]
+    settings = hypothesis.settings(derandomize=True, phases=phases, deadline=None)
+    hypothesis.settings.register_profile("mutation", settings)
+    os.environ["HYPOTHESIS_PROFILE"] = "mutation"
     if any(name.startswith("keras_optimizers") for name in sys.modules):
         raise RuntimeError("the package is imported already, so no mutant would be seen")
 
@@ -221,7 +231,7 @@ def measure(module: str, line: Optional[int], again: bool) -> Dict[str, Any]:
     taken = time_of_children() - begin
     limit = 30 + 5 * taken
     print("%s: its tests take %.0f s of processor time" % (module, taken), flush=True)
-    explained = {(before, after) for before, after, _ in EXPLAINED.get(module, ())}
+    explained = [(before, after) for before, after, _ in EXPLAINED.get(module, ())]
     outcomes = {}  # type: Dict[str, str]
     for mutant in mutants_of(module):
         if line and mutant.line != line:
@@ -246,6 +256,7 @@ def main() -> int:
     parser.add_argument("--list", action="store_true", help="show the mutants, run nothing")
     parser.add_argument("--line", type=int, help="the mutants of one line alone")
     parser.add_argument("--again", action="store_true", help="also those that failed before")
+    parser.add_argument("--write", action="store_true", help="put the counts into docs/mutation.md")
     options = parser.parse_args()
     modules = options.modules or list(MODULES)
     for module in modules:
@@ -258,7 +269,7 @@ def main() -> int:
                 print("%s:%d: %s -> %s" % (module, mutant.line, mutant.before, mutant.after))
         return 0
     import_once()
-    survived = 0
+    found = {}
     for module in modules:
         outcomes = list(measure(module, options.line, options.again).values())
         counts = {
@@ -267,10 +278,14 @@ def main() -> int:
             "explained": outcomes.count("explained"),
             "survived": outcomes.count("passed"),
         }
-        survived += counts["survived"]
+        found[module] = counts
         shown = ", ".join("%d %s" % (count, name) for name, count in counts.items())
         print("%s: %d mutants: %s" % (module, len(outcomes), shown), flush=True)
-    return 1 if survived else 0
+    if options.write:
+        text = page.written(page.read(), found, list(MODULES))
+        with open(page.PAGE, "w", encoding="utf-8") as file:
+            file.write(text)
+    return 1 if any(counts["survived"] for counts in found.values()) else 0
 
 
 if __name__ == "__main__":

@@ -159,18 +159,16 @@ class _Graph:
         state, old, layout = self.state, self.nodes[number], self.layout
         iterations = self._iterations(old, path, ITERATIONS, "iteration")
         children = {LIST: -1, ITERATIONS: iterations}
-        if not layouts.is_scheduled(layout, state.hyperparameters):
-            if state.hyperparameters.get("lr") is not None:
-                rate = Array.of(np.float32(state.hyperparameters["lr"]))
-                name = "_learning_rate"
-                children[name] = self.kept_variable(
-                    self._old_rate(old), path, name, "learning_rate", rate
-                )
-        elif state.hyperparameters.get("learning_rate_schedule") is None:
-            rate, name = (
-                Array.of(np.float32(mathematics.learning_rate(state))),
-                "current_learning_rate",
+        known = state.hyperparameters.get("lr")
+        if known is not None and not layouts.is_scheduled(layout, state.hyperparameters):
+            rate, name = Array.of(np.float32(known)), "_learning_rate"
+            children[name] = self.kept_variable(
+                self._old_rate(old), path, name, "learning_rate", rate
             )
+        else:  # a schedule, which the next step asks again: the value is not read
+            shown = 0.0 if known is None else mathematics.learning_rate(state)
+            name = "current_learning_rate"
+            rate = Array.of(np.float32(shown))
             children[f"_{name}"] = self.variable(f"{path}/_{name}", name, rate)
         listed = [iterations]
         lists: Dict[str, List[int]] = {}

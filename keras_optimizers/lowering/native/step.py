@@ -4,7 +4,7 @@ from typing import Any, Callable, Dict, Hashable, List, NamedTuple, Optional, Se
 
 import tensorflow.compat.v1 as tf
 
-from keras_optimizers.expressions import ADD, SUBTRACT, Expression
+from keras_optimizers.expressions import ADD, SUBTRACT, Expression, Gradient
 from keras_optimizers.gradients import distinct_rows
 from keras_optimizers.lowering.assignments import is_ref
 from keras_optimizers.lowering.constants import Constants, is_quotient_rewritten
@@ -75,7 +75,7 @@ class NativeStep:
             program = compile_program(leaves.parameter, changes)
             untouched = None
             if parameter.is_sparse:
-                kept = _changes_of_untouched_rows(changes)
+                kept = _changes_of_untouched_rows(changes, leaves.gradient)
                 untouched = compile_program(leaves.parameter, kept, program)
         except (NotElementwise, Unsuitable):
             return None
@@ -136,7 +136,7 @@ def _is_of_the_right_kind(parameter: TrainedParameter) -> bool:
     )
 
 
-def _changes_of_untouched_rows(changes: Sequence[Change]) -> List[Change]:
+def _changes_of_untouched_rows(changes: Sequence[Change], gradient: Gradient) -> List[Change]:
     """The changes of rows whose gradient is zero, as `sparse` sees them."""
     kept = []
     for position, (target, value) in enumerate(changes):
@@ -146,8 +146,19 @@ def _changes_of_untouched_rows(changes: Sequence[Change]) -> List[Change]:
             operands.reverse()
         adds = value.operator in (ADD, SUBTRACT) and operands[0] is target
         if not (adds and vanishes(operands[1], written)):
-            kept.append(Change(target, value))
+            kept.append(Change(target, _at_zero(value, gradient, written)))
     return kept
+
+
+def _at_zero(formula: Expression, zero: Expression, written: Sequence[Expression]) -> Expression:
+    """`formula` with `zero` in place of all that vanishes with the gradient: also of 0 / 0."""
+    if vanishes(formula, written):
+        return zero
+    if not formula.operands:
+        return formula
+    return Expression(
+        formula.operator, *(_at_zero(operand, zero, written) for operand in formula.operands)
+    )
 
 
 def _key(member: _Member) -> Hashable:
