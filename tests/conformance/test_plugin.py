@@ -106,6 +106,28 @@ def test_recordings_are_written_on_request_and_reported_when_unused(run, pyteste
     refused.stderr.fnmatch_lines(["*does not run where CI is set*"])
 
 
+ASSERTED = """
+import keras_optimizers
+from keras_optimizers.conformance import assert_conforms
+
+def test_sgd():
+    assert_conforms(keras_optimizers.SGD%s, checks=["weights_layout"])
+"""
+
+
+@pytest.mark.slow
+def test_what_a_test_asserts_is_in_the_report_and_is_recorded(run, pytester):
+    done = run(ASSERTED % "", "--conformance-report=report.html")
+    done.assert_outcomes(passed=1)
+    done.stdout.fnmatch_lines(["SGD * 1", "1 comparisons, 0 failures", "wrote report.html"])
+    assert "All 1 comparisons conform" in (pytester.path / "report.html").read_text()
+    text = ASSERTED % ", 'kept/sgd.json'"
+    run(text).assert_outcomes(failed=1)
+    run("", "--conformance-record").assert_outcomes(passed=1)
+    assert (pytester.path / "kept" / "sgd.json").exists()
+    run("").assert_outcomes(passed=1)
+
+
 @pytest.mark.slow
 def test_several_processes_report_as_one_does(run, pytester):
     pytest.importorskip("xdist")
