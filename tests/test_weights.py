@@ -126,6 +126,21 @@ def test_a_nadam_list_of_tensorflow_110_gets_its_schedule_from_the_iterations(st
     np.testing.assert_array_max_ulp(restored, expected, maxulp=2 if expected > 1e-37 else 10**7)
 
 
+def test_only_sgd_without_momentum_takes_a_list_without_velocities():
+    optimizer = keras_optimizers.SGD(lr=0.1)
+    make_trainable(optimizer)
+    velocity = np.full((2, 3), 0.5, "float32")
+    optimizer.set_weights([4, velocity])
+    np.testing.assert_array_equal(optimizer.get_weights()[1], velocity)
+    optimizer.set_weights([5])
+    iterations, none = optimizer.get_weights()
+    assert iterations == 5 and not none.any()
+    optimizer = keras_optimizers.SGD(lr=0.1, momentum=0.9)
+    make_trainable(optimizer)
+    with pytest.raises(ValueError, match=r"weight list \(1\) does not match"):
+        optimizer.set_weights([5])
+
+
 def test_an_adam_list_without_the_third_group_is_taken_unless_amsgrad_needs_it():
     optimizer = configured("Adam", amsgrad=False)
     make_trainable(optimizer)

@@ -23,7 +23,7 @@ def _rule(class_name: str) -> List[Tests]:
 _STEPS = ["tests/test_recorded_tf110.py", "tests/test_rules.py"]
 
 MODULES = {
-    "sgd": [*_rule("SGD"), (["tests/test_fused.py"], "momentum")],
+    "sgd": [*_rule("SGD"), (["tests/test_fused.py", "tests/test_weights.py"], "momentum")],
     "rmsprop": _rule("RMSprop"),
     "adagrad": _rule("Adagrad"),
     "adadelta": _rule("Adadelta"),
