@@ -6,6 +6,8 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 import keras_optimizers
+from keras_optimizers.hosts import current
+from keras_optimizers.weights import check_weights, in_layout_of
 from tests.training import CLASS_NAMES, K, configured, make_trainable, same_bits
 
 
@@ -152,6 +154,32 @@ def test_an_adam_list_without_the_third_group_is_taken_unless_amsgrad_needs_it()
     make_trainable(amsgrad)
     with pytest.raises(ValueError, match="Length of the specified weight list"):
         amsgrad.set_weights(weights)
+
+
+def test_a_list_of_keras_22_gets_the_count_that_keras_23_puts_first():
+    class CountsFirst(type(current())):
+        counts_first = True
+
+    optimizer, host = trained("SGD"), CountsFirst()
+    variables, values = in_layout_of(optimizer, host, [np.ones((2, 3))])
+    assert variables == optimizer.weights and len(values) == 2 and values[0] == 0
+    for complete in ([4, np.ones((2, 3))], [], [1, 2, 3]):
+        assert in_layout_of(optimizer, host, complete)[1] == complete
+    assert in_layout_of(optimizer, current(), [5])[1] == [5]
+
+
+@pytest.mark.parametrize(
+    "dtype, value, lost",
+    [
+        ("int64", [1.0, 2.5, 3.5], "2.5"),
+        ("float16", [1.0, 1e9, 1e12], r"1000000000.0"),
+        ("int8", [[300]], "300"),
+    ],
+)
+def test_the_first_value_that_a_weight_cannot_hold_is_named(dtype, value, lost):
+    variable = tf.Variable(np.zeros(np.shape(value)), dtype=dtype, use_resource=True)
+    with pytest.raises(ValueError, match="cannot hold %s" % lost):
+        check_weights([variable], [value])
 
 
 GOOD = {"iterations": np.int64(1), "velocity": np.ones((2, 3), "float32")}

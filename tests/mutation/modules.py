@@ -36,8 +36,8 @@ MODULES = {
     ],
     "gradients": [
         (["tests/test_gradients.py"], ""),
+        (["tests/hosts/test_placement.py"], ""),
         (["tests/test_sparse.py", "tests/test_base.py"], ""),
-        (["tests/conformance/test_ours.py"], "SGD"),
     ],
     "base": [
         (["tests/test_base.py", "tests/test_weights.py"], ""),

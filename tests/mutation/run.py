@@ -237,6 +237,8 @@ def measure(module: str, line: Optional[int], again: bool) -> Dict[str, Any]:
         if line and mutant.line != line:
             continue
         key = "%s -> %s" % (mutant.before, mutant.after)
+        while key in outcomes:  # the same line stands in the module more than once
+            key += " (again)"
         if (mutant.before, mutant.after) in explained:
             outcomes[key] = "explained"
             continue
