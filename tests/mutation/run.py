@@ -48,7 +48,9 @@ class Mutant(NamedTuple):
 
 
 def path_of(module: str) -> str:
-    return os.path.join(ROOT, "keras_optimizers", *module.split(".")) + ".py"
+    package = importlib.util.find_spec("keras_optimizers")  # imports nothing
+    assert package is not None and package.origin is not None
+    return os.path.join(os.path.dirname(package.origin), *module.split(".")) + ".py"
 
 
 class _Meaning(ast.NodeTransformer):
