@@ -97,9 +97,15 @@ def test_nothing_is_written_when_a_row_is_not_there(op_module):
 
 
 def test_a_value_that_was_read_before_stays_as_it_was():
-    table, ids, updates = built()
-    before = table.read_value()
-    with tf.control_dependencies([before]), tf.control_dependencies([tf.group(*updates)]):
+    table = tf.Variable(np.ones((5, 2), "float32"), use_resource=True)
+    ids = tf.placeholder(tf.int32, [None])
+    gradient = tf.IndexedSlices(tf.ones([2, 2]), ids, tf.constant([5, 2]))
+    before = table.read_value()  # no lookup: the variable has not been told to copy for readers
+    with tf.control_dependencies([before]):
+        optimizer = configured("Adam", native=True)
+        optimizer.get_gradients = lambda loss, params: [gradient]
+        updates = optimizer.get_updates(tf.constant(0.0), [table])
+    with tf.control_dependencies(updates):
         after = table.read_value()
     with tf.control_dependencies([after]):
         still = tf.identity(before)
