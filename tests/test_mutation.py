@@ -74,5 +74,6 @@ def test_the_page_has_the_explanations_and_no_unexplained_survivor():
     assert text == page.written(text, {}, list(MODULES))
     rows = page.rows_of(text)
     assert {module for module, (*_, survived) in rows.items() if survived} == set()
-    explained = {module: len(EXPLAINED.get(module, ())) for module in rows}
-    assert explained == {module: row[3] for module, row in rows.items()}
+    for module, row in rows.items():  # a reason may be that of several lines of the same text
+        reasons = len(EXPLAINED.get(module, ()))
+        assert row[3] >= reasons and bool(row[3]) == bool(reasons), module

@@ -261,6 +261,7 @@ def test_a_users_rule_of_formulas(rule):
         lambda p, g, s, c: (p + (g + (s.last + s.sum)), {"last": g}),
         lambda p, g, s, c: (p - (c.lr * g + c.lr * s.last), {"last": g}),
         lambda p, g, s, c: (p - c.lr * (g / 3.0), {}),
+        lambda p, g, s, c: (p - c.lr * (1.0 / (square(g) + 1.0)), {}),
         lambda p, g, s, c: (p - sqrt(square(g)), {}),
     ],
 )
@@ -316,9 +317,17 @@ def test_one_variable_twice_is_refused(op_module):
             session.run(step)
 
 
-def test_a_program_that_reaches_beyond_the_registers_is_refused(op_module):
+def test_a_wrong_program_is_refused(op_module):
     variable = tf.Variable(np.ones(3, "float32"), use_resource=True)
-    for code in ([1, 1, 0, 10**6, 0, 0], [99, 1, 0, 0, 0, 0], [1, 0, 0, 0, 0, 0], [1, 1, 0]):
+    no_such_register, no_such_function = [1, 1, 0, 10**6, 0, 0], [99, 1, 0, 0, 0, 0]
+    to_an_old_value, from_a_value_not_made, too_short = [1, 0] + [0] * 4, [1, 1, 1, 0, 0, 0], [1, 1]
+    for code in (
+        no_such_register,
+        no_such_function,
+        to_an_old_value,
+        from_a_value_not_made,
+        too_short,
+    ):
         step = op_module.keras_optimizers_step(
             variables=[variable.handle],
             gradients=[tf.ones(3)],

@@ -6,6 +6,8 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 import keras_optimizers
+from keras_optimizers.hosts import current
+from keras_optimizers.weights import check_weights, in_layout_of
 from tests.training import CLASS_NAMES, K, configured, make_trainable, same_bits
 
 
@@ -126,6 +128,21 @@ def test_a_nadam_list_of_tensorflow_110_gets_its_schedule_from_the_iterations(st
     np.testing.assert_array_max_ulp(restored, expected, maxulp=2 if expected > 1e-37 else 10**7)
 
 
+def test_only_sgd_without_momentum_takes_a_list_without_velocities():
+    optimizer = keras_optimizers.SGD(lr=0.1)
+    make_trainable(optimizer)
+    velocity = np.full((2, 3), 0.5, "float32")
+    optimizer.set_weights([4, velocity])
+    np.testing.assert_array_equal(optimizer.get_weights()[1], velocity)
+    optimizer.set_weights([5])
+    iterations, none = optimizer.get_weights()
+    assert iterations == 5 and not none.any()
+    optimizer = keras_optimizers.SGD(lr=0.1, momentum=0.9)
+    make_trainable(optimizer)
+    with pytest.raises(ValueError, match=r"weight list \(1\) does not match"):
+        optimizer.set_weights([5])
+
+
 def test_an_adam_list_without_the_third_group_is_taken_unless_amsgrad_needs_it():
     optimizer = configured("Adam", amsgrad=False)
     make_trainable(optimizer)
@@ -137,6 +154,32 @@ def test_an_adam_list_without_the_third_group_is_taken_unless_amsgrad_needs_it()
     make_trainable(amsgrad)
     with pytest.raises(ValueError, match="Length of the specified weight list"):
         amsgrad.set_weights(weights)
+
+
+def test_a_list_of_keras_22_gets_the_count_that_keras_23_puts_first():
+    class CountsFirst(type(current())):
+        counts_first = True
+
+    optimizer, host = trained("SGD"), CountsFirst()
+    variables, values = in_layout_of(optimizer, host, [np.ones((2, 3))])
+    assert variables == optimizer.weights and len(values) == 2 and values[0] == 0
+    for complete in ([4, np.ones((2, 3))], [], [1, 2, 3]):
+        assert in_layout_of(optimizer, host, complete)[1] == complete
+    assert in_layout_of(optimizer, current(), [5])[1] == [5]
+
+
+@pytest.mark.parametrize(
+    "dtype, value, lost",
+    [
+        ("int64", [1.0, 2.5, 3.5], "2.5"),
+        ("float16", [1.0, 1e9, 1e12], r"1000000000.0"),
+        ("int8", [[300]], "300"),
+    ],
+)
+def test_the_first_value_that_a_weight_cannot_hold_is_named(dtype, value, lost):
+    variable = tf.Variable(np.zeros(np.shape(value)), dtype=dtype, use_resource=True)
+    with pytest.raises(ValueError, match="cannot hold %s" % lost):
+        check_weights([variable], [value])
 
 
 GOOD = {"iterations": np.int64(1), "velocity": np.ones((2, 3), "float32")}

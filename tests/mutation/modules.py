@@ -23,7 +23,7 @@ def _rule(class_name: str) -> List[Tests]:
 _STEPS = ["tests/test_recorded_tf110.py", "tests/test_rules.py"]
 
 MODULES = {
-    "sgd": [*_rule("SGD"), (["tests/test_fused.py"], "momentum")],
+    "sgd": [*_rule("SGD"), (["tests/test_fused.py", "tests/test_weights.py"], "momentum")],
     "rmsprop": _rule("RMSprop"),
     "adagrad": _rule("Adagrad"),
     "adadelta": _rule("Adadelta"),
@@ -36,8 +36,8 @@ MODULES = {
     ],
     "gradients": [
         (["tests/test_gradients.py"], ""),
+        (["tests/hosts/test_placement.py"], ""),
         (["tests/test_sparse.py", "tests/test_base.py"], ""),
-        (["tests/conformance/test_ours.py"], "SGD"),
     ],
     "base": [
         (["tests/test_base.py", "tests/test_weights.py"], ""),

@@ -48,7 +48,9 @@ class Mutant(NamedTuple):
 
 
 def path_of(module: str) -> str:
-    return os.path.join(ROOT, "keras_optimizers", *module.split(".")) + ".py"
+    package = importlib.util.find_spec("keras_optimizers")  # imports nothing
+    assert package is not None and package.origin is not None
+    return os.path.join(os.path.dirname(package.origin), *module.split(".")) + ".py"
 
 
 class _Meaning(ast.NodeTransformer):
@@ -237,6 +239,8 @@ def measure(module: str, line: Optional[int], again: bool) -> Dict[str, Any]:
         if line and mutant.line != line:
             continue
         key = "%s -> %s" % (mutant.before, mutant.after)
+        while key in outcomes:  # the same line stands in the module more than once
+            key += " (again)"
         if (mutant.before, mutant.after) in explained:
             outcomes[key] = "explained"
             continue

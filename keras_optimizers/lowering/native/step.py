@@ -1,10 +1,10 @@
 """The native op's part of a step: which parameters it takes, and how it is called."""
 
-from typing import Any, Callable, Dict, Hashable, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Hashable, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 import tensorflow.compat.v1 as tf
 
-from keras_optimizers.expressions import ADD, SUBTRACT, Expression, Gradient
+from keras_optimizers.expressions import ADD, SUBTRACT, Expression, Gradient, Scalar
 from keras_optimizers.gradients import distinct_rows
 from keras_optimizers.lowering.assignments import is_ref
 from keras_optimizers.lowering.constants import Constants, is_quotient_rewritten
@@ -15,7 +15,7 @@ from keras_optimizers.lowering.stacked import NotElementwise
 from keras_optimizers.lowering.values import Leaves
 from keras_optimizers.parameters import TrainedParameter
 from keras_optimizers.placement import colocated_with, may_be_on_gpu, task_of
-from keras_optimizers.tensorflow_types import Tensor
+from keras_optimizers.tensorflow_types import Tensor, Variable
 
 DTYPES = (tf.float16, tf.float32, tf.float64)
 
@@ -79,9 +79,10 @@ class NativeStep:
                 untouched = compile_program(leaves.parameter, kept, program)
         except (NotElementwise, Unsuitable):
             return None
-        for leaf in program.variables:
-            if leaf.variable.shape.as_list() != parameter.shape or is_ref(leaf.variable):
-                return None
+        if not all(_fits(leaf.variable, parameter) for leaf in program.variables):
+            return None
+        if any(_dtypes_of(scalar) - {parameter.dtype} for scalar in program.scalars):
+            return None
         return _Member(parameter, program, untouched)
 
     def _op(self, members: Sequence[_Member]) -> tf.Operation:
@@ -134,6 +135,17 @@ def _is_of_the_right_kind(parameter: TrainedParameter) -> bool:
         and task_of(variable) is None
         and parameter.constraint is None
     )
+
+
+def _fits(slot: Variable, parameter: TrainedParameter) -> bool:
+    """Whether a variable has the shape and the kind of the parameter's."""
+    return slot.shape.as_list() == parameter.shape and not is_ref(slot)
+
+
+def _dtypes_of(scalars: Expression) -> Set[tf.DType]:
+    """The dtypes of the tensors in a formula of scalars; plain numbers fit any."""
+    values = [leaf.value for leaf in scalars.nodes() if isinstance(leaf, Scalar)]
+    return {value.dtype for value in values if tf.is_tensor(value)}
 
 
 def _changes_of_untouched_rows(changes: Sequence[Change], gradient: Gradient) -> List[Change]:
