@@ -101,7 +101,7 @@ def test_a_directory_and_an_empty_file_are_called_so(tmp_path):
     (tmp_path / "empty.json").write_bytes(b"")
     with pytest.raises(references.RecordingError, match=r"empty\.json.*: the file is empty"):
         references.load_reference(str(tmp_path / "empty.json"))
-    with pytest.raises(references.RecordingError, match="is a directory. Name a recording's"):
+    with pytest.raises(references.RecordingError, match=r"is a directory\. Name a recording's"):
         references.load_reference(str(tmp_path))
 
 
