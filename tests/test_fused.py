@@ -69,6 +69,39 @@ def test_a_step_is_within_a_few_units_in_the_last_place(name):
     assert largest_step_difference(name) <= 4
 
 
+KERNELS = {
+    "SGD": "ResourceApplyKerasMomentum",
+    "RMSprop": "ResourceApplyAdam",
+    "Adadelta": "ResourceApplyAdadelta",
+    "Adam": "ResourceApplyAdamWithAmsgrad",
+    "Adam no amsgrad": "ResourceApplyAdam",
+    "Adamax": "ResourceApplyAdaMax",
+    "Nadam": "ResourceApplyAdam",
+}
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_the_kernel_of_the_class_makes_the_step_and_only_with_fused(name):
+    build(name, False)
+    assert KERNELS[name] not in kinds_of_ops()
+    K.clear_session()
+    build(name, True)
+    assert KERNELS[name] in kinds_of_ops()
+
+
+@pytest.mark.parametrize("name", CLASS_NAMES)
+def test_a_lookup_is_updated_by_adagrads_kernel_for_rows_and_by_no_kernel_of_the_others(name):
+    table = tf.Variable(np.ones((9, 4), "float32"), use_resource=True)
+    make(name, True).get_updates(tf.reduce_sum(tf.gather(table, [2, 5, 5])), [table])
+    rows = {kind for kind in kinds_of_ops() if "SparseApply" in kind}
+    kernels = rows | kinds_of_ops() & set(KERNELS.values())
+    assert kernels == ({"ResourceSparseApplyAdagradV2"} if name == "Adagrad" else set())
+
+
+def kinds_of_ops():
+    return {op.type for op in tf.get_default_graph().get_operations()}
+
+
 @pytest.mark.parametrize("name", CLASS_NAMES)
 def test_with_a_constraint_too(name):
     # Steps from zero, where the constraint leaves parameters, show the rounding of the step alone.

@@ -17,6 +17,7 @@ def _rule(class_name: str) -> List[Tests]:
             class_name,
         ),
         (["tests/test_base.py", "tests/test_registry.py"], class_name),
+        (["tests/test_fused.py"], "touched_rows"),
     ]
 
 
