@@ -11,6 +11,7 @@ On real machines each runs this script's `--job` and `--task` with the addresses
 import argparse
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -175,9 +176,13 @@ class Cluster:
 
 
 def newest_checkpoint(folder):
-    """The step of the newest checkpoint, None if there is none yet."""
-    steps = [name[11:-6] for name in os.listdir(folder) if name.endswith(".index")]
-    return max(map(int, steps), default=None)  # model.ckpt-20.index
+    """The step of the checkpoint from which a restarted worker goes on, 0 if there is none yet."""
+    # TensorFlow writes this file last: it never names a checkpoint that is not complete.
+    path = os.path.join(folder, "checkpoint")
+    if not os.path.exists(path):
+        return 0
+    with open(path) as opened:
+        return int(re.match(r'model_checkpoint_path: ".*-(\d+)"', opened.read()).group(1))
 
 
 def main():

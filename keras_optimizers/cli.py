@@ -64,6 +64,10 @@ class _Parser(argparse.ArgumentParser):
         if wrong:
             choices = [choice.strip(" '") for choice in wrong.group(2).split(",")]
             message += "." + did_you_mean(wrong.group(1), choices)
+        if message.endswith("required: COMMAND"):
+            message += (
+                f", one of {', '.join(COMMANDS)}. keras-optimizers --help says what each does"
+            )
         super().error(message)
 
 

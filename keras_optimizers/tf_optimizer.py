@@ -7,8 +7,13 @@ import tensorflow.compat.v1 as tf
 from keras_optimizers import hosts
 from keras_optimizers.base import Optimizer
 from keras_optimizers.older_call import accepts_the_older_call
-from keras_optimizers.tensorflow_private import HostTFOptimizer, track_tf_optimizer
+from keras_optimizers.tensorflow_private import (
+    HostTFOptimizer,
+    track_tf_optimizer,
+    track_variable,
+)
 from keras_optimizers.tensorflow_types import Tensor, Variable  # noqa: F401 (type comments)
+from keras_optimizers.variables import is_variable
 
 _REMEDY = (
     "A TFOptimizer wraps a live tf.train optimizer, whose state and arguments it cannot list. "
@@ -57,6 +62,7 @@ class TFOptimizer(Optimizer, HostTFOptimizer):
             self.iterations = iterations
         self._track_trackable(self.iterations, name="global_step")
         track_tf_optimizer(self)
+        self._track_what_is_held()
 
     def apply_gradients(self, grads):
         # type: (Sequence[Tuple[Tensor, Variable]]) -> Any
@@ -86,7 +92,27 @@ class TFOptimizer(Optimizer, HostTFOptimizer):
             self.updates = [self.iterations.assign_add(1, read_value=False)]
         else:
             self.updates = [self.apply_gradients(self.get_grads(loss, params))]
+            self._track_what_is_held()
         return list(self.updates)
+
+    def _track_what_is_held(self) -> None:
+        """Make the host initialize what the wrapped optimizer's own `variables()` leaves out.
+
+        Such as the scale of the loss and the slots where the wrapped optimizer, that of
+        `enable_mixed_precision_graph_rewrite`, itself wraps another.
+        """
+        waiting, seen = [self.optimizer], set()
+        while waiting:
+            held = waiting.pop()
+            if id(held) in seen:
+                continue
+            seen.add(id(held))
+            if is_variable(held):
+                track_variable(held)
+                continue
+            waiting += [one.ref for one in getattr(held, "_checkpoint_dependencies", ())]
+            if held is not self.optimizer and isinstance(held, tf.train.Optimizer):
+                waiting += held.variables()
 
     def listed_variables(self) -> Dict[str, Any]:
         """None beside the wrapped optimizer and `iterations`, which are tracked by name."""

@@ -55,6 +55,12 @@ def fresh_graph():
     tf.keras.backend.clear_session()
 
 
+@pytest.fixture
+def tensorflows_own_ops(monkeypatch):
+    """For tests of the ops that the native op replaces, also where the environment asks for it."""
+    monkeypatch.setenv("KERAS_OPTIMIZERS_NATIVE", "0")
+
+
 def pytest_collection_modifyitems(config, items):
     """Where workers share the tests, the slow ones come first, so that none ends up alone.
 

@@ -103,6 +103,7 @@ def test_bad_usage_is_one_clear_error_and_status_2(arguments, words):
         (["bench", "--case", "smal"], "Did you mean 'small'?"),
         (["conformance", "--check", "weights-layout"], "Did you mean 'weights_layout'?"),
         (["quux"], "'conformance').\n"),
+        ([], "COMMAND, one of run, "),
     ],
 )
 def test_a_mistyped_word_leads_to_the_right_one(arguments, words, capsys):

@@ -216,7 +216,8 @@ def _writes(operation, target):
     if operation.type == "ResourceApplyAdagradV2" and not operation.get_attr("update_slots"):
         return operation.inputs[0] is target  # its slot is only read
     # Kernels write their resources; their other inputs are numbers and the gradient.
-    return operation.type.startswith("ResourceApply") and target.dtype == tf.resource
+    kernels = ("ResourceApply", "KerasOptimizersStep")
+    return operation.type.startswith(kernels) and target.dtype == tf.resource
 
 
 # Ops whose result may be the memory of their input, not a copy.

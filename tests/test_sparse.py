@@ -85,6 +85,7 @@ def test_a_sparse_gradient_gives_the_bits_of_the_dense_one(case, shape):
     same_bits(expected, train_table(cls(**options), initial))
 
 
+@pytest.mark.usefixtures("tensorflows_own_ops")
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("case", ["SGD plain", "SGD momentum"])
 def test_a_large_table_is_updated_in_place_to_the_same_bits(case, shape, monkeypatch):
@@ -100,6 +101,7 @@ def test_a_large_table_is_updated_in_place_to_the_same_bits(case, shape, monkeyp
     assert "ResourceSparseApplyKerasMomentum" in kinds
 
 
+@pytest.mark.usefixtures("tensorflows_own_ops")
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_variables_made_for_one_kernel_keep_the_bits(shape, monkeypatch):
     monkeypatch.setattr(dense, "_TEMPORARY_FROM", 0)

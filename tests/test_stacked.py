@@ -8,6 +8,8 @@ import keras_optimizers
 from keras_optimizers.lowering import stacked
 from tests.training import CLASS_NAMES, K, configured, fed_gradients, same_bits
 
+pytestmark = pytest.mark.usefixtures("tensorflows_own_ops")
+
 # Several stacks, one shape whose size has a remainder, and some left alone.
 SHAPES = [(4, 8)] * 5 + [(8,)] * 3 + [(16,)] * 2 + [()] * 3 + [(3, 5)] * 4 + [(2, 3)]
 

@@ -6,6 +6,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence, Union
 from keras_optimizers.conformance import checks, references, results
 from keras_optimizers.conformance.recorder import cases, storage
 from keras_optimizers.conformance.recorder import record as recording
+from keras_optimizers.conformance.session import Session, is_kept
 from keras_optimizers.conformance.subject import Factory, Subject
 
 Expected = Union[Dict[str, str], Callable[[Factory], Dict[str, str]], None]
@@ -115,6 +116,27 @@ def run(
     return checks.run_checks(context, checks_to_run, expected)
 
 
+def records(subject: Subject, reference: str) -> bool:
+    """In pytest with --conformance-record: write the recording that a test names, once a run.
+
+    Returns:
+        Whether that is what the run does, and not compare.
+    """
+    if not (is_kept() and reference.endswith(".json")):
+        return False
+    Session.used.add(reference)
+    if Session.recording and reference not in Session.recorded:
+        record_all(subject.factory, reference, subject.class_name, subject.host_name)
+        Session.recorded.add(reference)
+    return Session.recording
+
+
+def keep(found: Sequence[results.CheckResult]) -> None:
+    """In pytest: show these results in the table and in the report."""
+    if is_kept():
+        Session.results.extend(found)
+
+
 def assert_conforms(
     factory: Factory,
     reference: str = references.OURS,
@@ -148,7 +170,11 @@ def assert_conforms(
         >>> from keras_optimizers import SGD, conformance
         >>> conformance.assert_conforms(SGD, "tf-1.10", checks=["weights_layout"])
     """
-    found = run(factory, reference, level, checks, cases, expected_failed_checks, class_name, host)
+    subject = Subject(factory, class_name, host)
+    if records(subject, reference):
+        return
+    found = run(subject, reference, level, checks, cases, expected_failed_checks)
+    keep(found)
     failed = results.failures(found, strict=not allow_documented)
     if failed:
         raise AssertionError(results.as_text(failed))

@@ -1,22 +1,10 @@
 """Checks as pytest parameters, one test an optimizer and check."""
 
-from typing import Any, List, Optional, Sequence
+from typing import Any, Optional, Sequence
 
 from keras_optimizers.conformance import api, results
+from keras_optimizers.conformance.session import Session
 from keras_optimizers.conformance.subject import Factory, Subject
-
-# What the plugin sets: the reference of checks that name none, the recorder, and where results go.
-DEFAULT_REFERENCE = api.references.OURS
-
-
-class Session:
-    """What a run of pytest shares: results, and which recordings were used."""
-
-    reference = DEFAULT_REFERENCE
-    recording = False
-    results: List[Any] = []
-    used: Any = set()
-    recorded: Any = set()
 
 
 class Check:
@@ -45,20 +33,15 @@ class Check:
     def __call__(self) -> None:
         import pytest
 
-        reference = self.reference or Session.reference
-        if reference.endswith(".json"):
-            Session.used.add(reference)
-            if Session.recording:
-                if reference not in Session.recorded:
-                    api.record_all(self.subject.factory, reference, self.subject.class_name)
-                    Session.recorded.add(reference)
-                return
+        reference = self.reference or Session.reference or api.references.OURS
+        if api.records(self.subject, reference):
+            return
         expected = self.expected
         if callable(expected):
             expected = expected(self.subject.factory)
         own = {k: v for k, v in (expected or {}).items() if k.partition("[")[0] == self.name}
         found = api.run(self.subject, reference, self.level, [self.name], None, own)
-        Session.results.extend(found)
+        api.keep(found)
         failed = results.failures(found, strict=not self.allow_documented)
         if failed:
             raise AssertionError(results.as_text(failed))

@@ -50,15 +50,16 @@ def pytest_configure(config: Any) -> None:
             "--conformance-record writes files that processes would overwrite for each other. "
             "Record in one process: add -n 0."
         )
-    from keras_optimizers.conformance import parametrize, references
+    from keras_optimizers.conformance import references
+    from keras_optimizers.conformance.session import Session
 
     if reference:
         try:
             references.load_reference(reference)
         except (ValueError, references.RecordingError) as error:
             raise pytest.UsageError(f"--conformance-reference: {error}") from error
-        parametrize.Session.reference = reference
-    parametrize.Session.recording = record
+        Session.reference = reference
+    Session.recording = record
 
 
 def is_worker(config: Any) -> bool:
@@ -68,7 +69,7 @@ def is_worker(config: Any) -> bool:
 
 def _kit() -> Any:
     """The kit's session if a test has imported it, else None."""
-    return sys.modules.get("keras_optimizers.conformance.parametrize")
+    return sys.modules.get("keras_optimizers.conformance.session")
 
 
 def pytest_runtest_logreport(report: Any) -> None:

@@ -9,9 +9,15 @@ import glob
 import json
 import os
 
+import numpy as np
 import pytest
 
-from keras_optimizers.checkpoint.architecture import layers, model_config, weight_places
+from keras_optimizers.checkpoint.architecture import (
+    hard_sigmoid,
+    layers,
+    model_config,
+    weight_places,
+)
 from keras_optimizers.checkpoint.architecture.layer_arguments import KERAS_2, KERAS_3, TF_KERAS_2
 from keras_optimizers.checkpoint.architecture.translation import UntranslatableModel
 
@@ -280,7 +286,8 @@ def test_what_has_another_default_is_written(reset_after, to):
 def test_what_an_early_config_leaves_out():
     gru = only_layer(sequential(layer("GRU", units=2)), TF_KERAS_2)["config"]
     assert (gru["reset_after"], gru["recurrent_activation"]) == (False, "hard_sigmoid")
-    assert "x / 6" in refusal(sequential(layer("LSTM", units=2)), KERAS_3)
+    lstm = only_layer(sequential(layer("LSTM", units=2)), KERAS_3)["config"]
+    assert hard_sigmoid.is_it(lstm["recurrent_activation"])
 
 
 def test_slopes_and_thresholds():
@@ -365,7 +372,6 @@ def test_what_some_releases_cannot_read_is_said():
         (layer("TFOpLambda", function="math.add"), KERAS_3, "outside of any layer"),
         (layer("Attention"), KERAS_3, "does not know"),
         (dense(activation="mine"), KERAS_3, "activation of its own, 'mine'"),
-        (dense(activation="hard_sigmoid"), KERAS_3, "x / 6"),
         (dense(dtype="mixed_float16"), KERAS_2, "mixed_float16"),
         (dense(kernel_regularizer="mine"), KERAS_3, "regularizer of its own"),
         (dense(kernel_constraint={"class_name": "Mine", "config": {}}), KERAS_3, "constraint"),
@@ -396,6 +402,21 @@ def test_refused_from_keras_2(made, to, words):
 )
 def test_refused_from_keras_3(made, to, words):
     assert words in refusal(keras_3(made), to)
+
+
+@pytest.mark.parametrize("back", [KERAS_2, TF_KERAS_2])
+def test_hard_sigmoid_of_keras_2_becomes_the_same_function_in_keras_3_and_comes_back(back):
+    made = dense(activation="hard_sigmoid", dtype="float64")
+    translated, notes = model_config.translate(sequential(made), KERAS_3)
+    function = translated["config"]["layers"][-1]["config"]["activation"]
+    assert (function["module"], function["class_name"]) == ("keras", "Sequential")
+    scaled, clipped = (one["config"] for one in function["config"]["layers"])
+    inputs = np.linspace(-6, 6, 97)
+    outputs = np.clip(inputs * scaled["scale"] + scaled["offset"], 0, clipped["max_value"])
+    np.testing.assert_array_equal(outputs, np.clip(0.2 * inputs + 0.5, 0, 1))
+    assert {one["dtype"] for one in (scaled, clipped, function["config"])} == {"float64"}
+    assert len(notes) == 1 and "3.10" in notes[0]
+    assert only_layer(translated, back)["config"]["activation"] == "hard_sigmoid"
 
 
 def test_classes_of_others_with_the_name_of_a_layer():

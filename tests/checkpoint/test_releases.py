@@ -1,6 +1,7 @@
 """What single releases do otherwise than their era: files that they wrote, or built as theirs."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -317,6 +318,63 @@ def test_nadam_of_keras_3_is_written_in_the_order_of_its_release(era, case, tmp_
         assert state.iterations == problem.SAVE_AFTER and 0 < state.scalars["m_schedule"] < 1
 
 
+def test_nadam_s_release_is_told_in_both_directions(tmp_path):
+    source = files.of_release("keras-3.8", "nadam")
+    for version, held, others in (
+        (None, "3.0 to 3.9", "3.10"),
+        ("3.10.0", "3.10 and later", "3.9"),
+    ):
+        options = {} if version is None else {"keras_version": version}
+        target = str(tmp_path / f"t{version}.keras")
+        notes = migrate(source, target, "keras-3", write_options=options).report.notes
+        told = [note for note in notes if f"in the order of Keras {held}," in note]
+        assert len(told) == 1 and told[0].endswith(f"say --keras-version {others}.")
+
+
+@pytest.mark.parametrize("to, ending", [("keras-3", ".keras"), ("optimizer-v2", ".h5")])
+def test_a_layer_that_keras_3_0_trained_though_fixed_is_trained_on(to, ending, tmp_path):
+    source = files.of_release("keras-3.0", "functional_adam")
+    target = str(tmp_path / f"t{ending}")
+    outcome = migrate(source, target, to, strict=True)
+    assert outcome.written
+    assert any("trained fixed, whose constructor" in note for note in outcome.report.notes)
+    candidates = registry.model_candidates(target)
+    assert all(one.trainable is not False for one in candidates)
+    state, expected = read(target), read(source)
+    for role in ("first_moment", "second_moment"):
+        held = state.slots[role]
+        assert "fixed/kernel" in held
+        for name, slot in expected.slots[role].items():
+            np.testing.assert_array_equal(held[name].read(), slot.read())
+
+
+def with_other_config(path, case, before, after):
+    """A file of TensorFlow 2.10 whose model's config is changed."""
+    shutil.copy(files.of_release("tf-2.10", case), path)
+    with h5py.File(path, "r+") as opened:
+        written = hdf5.text(opened.attrs["model_config"])
+        assert before in written
+        opened.attrs["model_config"] = written.replace(before, after, 1).encode()
+    return path
+
+
+def test_hard_sigmoid_goes_to_releases_of_keras_3_that_can_load_it(tmp_path):
+    relu, hard = '"activation": "relu"', '"activation": "hard_sigmoid"'
+    source = with_other_config(str(tmp_path / "source.h5"), "adam", relu, hard)
+    assert migrate(source, str(tmp_path / "new.keras"), "keras-3", strict=True).written
+    old = {"keras_version": "3.8.0"}
+    with pytest.raises(
+        CheckpointError, match=r"3\.10 and later alone, not to 3\.8\.0.*weights\.h5"
+    ):
+        migrate(source, str(tmp_path / "old.keras"), "keras-3", write_options=old)
+    state = str(tmp_path / "old.weights.h5")
+    assert migrate(source, state, "keras-3", write_options=old).written
+    back = str(tmp_path / "back.h5")
+    assert migrate(str(tmp_path / "new.keras"), back, "optimizer-v2", strict=True).written
+    with h5py.File(back, "r") as written:
+        assert '"hard_sigmoid"' in hdf5.text(written.attrs["model_config"])
+
+
 ARCHIVES = [
     (e, c) for e, c in of("adam") + of("nested_adam") + of("eleven_adam") if e.endswith("-archive")
 ]
@@ -394,8 +452,9 @@ def test_an_embedding_of_keras_2_0_gets_weights_of_floats(to, tmp_path):
 
 @pytest.mark.parametrize("to", ["keras-optimizers", "optimizer-v2"])
 def test_slots_of_a_layer_that_the_config_holds_fixed_are_said_to_be_lost(to, tmp_path):
-    """Keras 3.0 trains a layer that was made with trainable=False."""
-    source = files.of_release("keras-3.0", "functional_adam")
+    """Any Keras keeps the slots of a layer that was fixed after `compile`."""
+    trained, fixed = (f'"name": "embedding", "trainable": {value}' for value in ("true", "false"))
+    source = with_other_config(str(tmp_path / "source.h5"), "embedding_adam", trained, fixed)
     report = migrate(source, str(tmp_path / "new.h5"), to).report
     assert "trainable" in [entry.field for entry in report.inexact]
     source = files.of_release("keras-3.4", "functional_adam")

@@ -1,11 +1,11 @@
 """Reads and writes without order are found, and put in order for recordings."""
 
 import pytest
-from tensorflow.python.keras import optimizers as upstream
 
 import keras_optimizers
 from keras_optimizers.conformance.recorder import cases, training
 from keras_optimizers.conformance.recorder.hosts import Host
+from tests.training import upstream
 
 DECAYING = {"SGD": "sgd_decay", "RMSprop": "rmsprop_decay", "Adam": "adam_decay", "Nadam": "nadam"}
 

@@ -15,7 +15,9 @@ from keras_optimizers.conformance import (
 from keras_optimizers.conformance.checks import COMPARED
 from keras_optimizers.conformance.recorder import cases
 from keras_optimizers.conformance.subject import Subject
+from keras_optimizers.tensorflow_private import RELEASE
 
+IS_1 = RELEASE.first == (1, 15)
 OURS = [getattr(keras_optimizers, name) for name in cases.CLASS_NAMES]
 # What an optimizer did in a case is kept, and compared with several references.
 SUBJECTS = [Subject(factory) for factory in OURS]
@@ -27,8 +29,11 @@ DIFFERENT_IN_TF_110 = {
 }
 
 
-@parametrize_with_checks(OURS, reference="tf-1.15")
-def test_equal_to_tensorflow_115_to_the_bit(check):
+# TensorFlow 2 has other words for one error.
+@parametrize_with_checks(
+    OURS, reference="tf-1.15" if IS_1 else "tf-2.15-v1", allow_documented=not IS_1
+)
+def test_equal_to_tensorflows_own_old_classes_to_the_bit(check):
     check()
 
 
@@ -37,6 +42,8 @@ def test_equal_to_tensorflow_110_but_for_what_115_changed(subject):
     found = run(subject, "tf-1.10")
     assert not results.failures(found), results.as_text(results.failures(found))
     documented = {(r.optimizer, r.check, r.case) for r in found if r.status == "documented"}
+    if not IS_1:  # whose roots of infinity are infinity, and of 1.10 no numbers
+        documented = {one for one in documented if not one[2].startswith("extreme")}
     assert documented == {one for one in DIFFERENT_IN_TF_110 if one[0] == subject.name}
 
 
@@ -69,7 +76,7 @@ def test_a_recording_of_another_processor_is_explained():
     assert {result.status for result in compared} <= {"equal", "explained"} and len(compared) > 3
     here = references.load_reference("tf-1.10").facts["square_roots"] == SUBJECTS[2].square_roots
     explained = [result for result in compared if result.status == "explained"]
-    assert bool(explained) == here
+    assert bool(explained) == (here or not IS_1)
     for result in explained:
         assert result.case != "adagrad_float64" and max(result.absolute) < 1e-5
         assert "square roots are not the recording's here" in result.text

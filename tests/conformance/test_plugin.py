@@ -5,18 +5,28 @@ import re
 
 import pytest
 
+from keras_optimizers.tensorflow_private import RELEASE
+
 pytest_plugins = ["pytester"]
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+IS_1 = RELEASE.first == (1, 15)
+GRAPH_MODE = "import tensorflow.compat.v1 as tf\ntf.disable_v2_behavior()\n"
 PLUGIN = "keras_optimizers.conformance.pytest_plugin"
 
 
 def is_installed():
     """Whether pytest finds the plugin by itself: not where the checkout is only on the path."""
-    import pkg_resources
+    try:
+        from importlib import metadata
+    except ImportError:  # before Python 3.8
+        import pkg_resources
 
-    found = pkg_resources.iter_entry_points("pytest11")
-    return any(entry.module_name == PLUGIN for entry in found)
+        found = pkg_resources.iter_entry_points("pytest11")
+        return any(entry.module_name == PLUGIN for entry in found)
+    groups = metadata.entry_points()
+    found = groups.select(group="pytest11") if hasattr(groups, "select") else groups["pytest11"]
+    return any(entry.value == PLUGIN for entry in found)
 
 
 @pytest.fixture
@@ -29,6 +39,8 @@ def run(pytester, monkeypatch):
     def run_with(text, *arguments):
         if text:
             pytester.makepyfile(test_it=text)
+        if not IS_1:  # the page says both
+            pytester.makeconftest(GRAPH_MODE)
         by_hand = [] if is_installed() else ["-p", PLUGIN]
         return pytester.runpytest_subprocess(*by_hand, "-p", "no:cacheprovider", *arguments)
 
@@ -94,6 +106,28 @@ def test_recordings_are_written_on_request_and_reported_when_unused(run, pyteste
     refused.stderr.fnmatch_lines(["*does not run where CI is set*"])
 
 
+ASSERTED = """
+import keras_optimizers
+from keras_optimizers.conformance import assert_conforms
+
+def test_sgd():
+    assert_conforms(keras_optimizers.SGD%s, checks=["weights_layout"])
+"""
+
+
+@pytest.mark.slow
+def test_what_a_test_asserts_is_in_the_report_and_is_recorded(run, pytester):
+    done = run(ASSERTED % "", "--conformance-report=report.html")
+    done.assert_outcomes(passed=1)
+    done.stdout.fnmatch_lines(["SGD * 1", "1 comparisons, 0 failures", "wrote report.html"])
+    assert "All 1 comparisons conform" in (pytester.path / "report.html").read_text()
+    text = ASSERTED % ", 'kept/sgd.json'"
+    run(text).assert_outcomes(failed=1)
+    run("", "--conformance-record").assert_outcomes(passed=1)
+    assert (pytester.path / "kept" / "sgd.json").exists()
+    run("").assert_outcomes(passed=1)
+
+
 @pytest.mark.slow
 def test_several_processes_report_as_one_does(run, pytester):
     pytest.importorskip("xdist")
@@ -154,4 +188,7 @@ def test_the_plugin_imports_nothing_of_the_kit_until_it_is_used(run):
 def test_the_three_lines_of_the_page_pass_in_an_empty_folder(run):
     with open(os.path.join(ROOT, "docs", "conformance.md"), encoding="utf-8") as opened:
         block = re.search(r"```python\n(.*?)```", opened.read(), re.DOTALL).group(1)
+    if not IS_1:
+        assert "tf-1.10" in block
+        block = block.replace("tf-1.10", "tf-2.15-v1")
     run(block).assert_outcomes(passed=1)

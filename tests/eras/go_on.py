@@ -40,11 +40,12 @@ TARGETS = {
 }
 
 
-def load(target, path, case, options):
+def load(target, path, case, options, trains_fixed=False):
     """The model with the optimizer's state, as the target's own loader makes it.
 
     Arguments:
         options: hyperparameters that the migration reported, for files that hold none.
+        trains_fixed: whether the migration reported that the layer `fixed` is trained.
     """
     class_name, _, kind = problem.ALL_CASES[case]
     if target == "ours":
@@ -60,7 +61,7 @@ def load(target, path, case, options):
     if target == "keras-3-state":
         return with_state(path, kind)
     if target in ("object-2.11", "object-2.15"):
-        return with_objects(target, path, class_name, kind, options)
+        return with_objects(target, path, class_name, kind, options, trains_fixed)
     if target in ("saver-ours", "object-1.15"):
         era = "saver-ours" if target == "saver-ours" else "optimizer-v2-1.15"
         model = problem.build(eras.keras_of(era), kind)
@@ -97,11 +98,13 @@ def with_state(path, kind):
     return model
 
 
-def with_objects(target, path, class_name, kind, options):
+def with_objects(target, path, class_name, kind, options, trains_fixed):
     """A model that restores a checkpoint of objects, every one of them."""
     era = {"object-2.11": "tf-2.11", "object-2.15": "tf-2.15"}[target]
     keras = eras.keras_of(era)
     model = problem.build(keras, kind)
+    if trains_fixed:
+        model.get_layer("fixed").trainable = True
     options = dict(options)
     options.pop("schedule_decay", None)  # fixed there
     schedule = options.pop("learning_rate_schedule", None)
@@ -150,7 +153,7 @@ def run(target, job):
         tf_keras.backend.clear_session()
     else:
         eras.clear(target)
-    model = load(target, job["file"], case, job["options"])
+    model = load(target, job["file"], case, job["options"], job["trains_fixed"])
     arrays = named("loaded", eras.state_arrays(model))
     problem.train(model, problem.ALL_CASES[case][2], problem.SAVE_AFTER, problem.TRAIN_UNTIL)
     arrays.update(named("final", problem.layer_weights(model)))

@@ -174,7 +174,14 @@ class Cell:
             options.pop("centered", None)
             if not self.is_sgd():
                 options.pop("momentum", None)
-        return {"case": self.case, "file": self.file, "output": self.output, "options": options}
+        return {
+            "case": self.case,
+            "file": self.file,
+            "output": self.output,
+            "options": options,
+            # Keras 3.0 trains the layer that the constructor holds fixed, and the report says so.
+            "trains_fixed": any("trained fixed" in note for note in self.report["notes"]),
+        }
 
     def is_sgd(self):
         return problem.ALL_CASES[self.case][0] == "SGD"

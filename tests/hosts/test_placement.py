@@ -43,7 +43,7 @@ def users_of(variable):
 
 
 def is_write(op):
-    return op.type.startswith(("Assign", "ResourceApply"))
+    return op.type.startswith(("Assign", "ResourceApply", "KerasOptimizersStep"))
 
 
 def slots_of(optimizer):

@@ -66,18 +66,24 @@ def set_first_values(model):
     model.set_weights([0.5 * random.standard_normal(v.shape) for v in model.get_weights()])
 
 
-def put_in_order(keras, model):
-    """Build the training function, and remove the races of all who read and write in it."""
+def put_in_order(keras, model, function=None):
+    """Build the training function, and remove the races of all who read and write in it.
+
+    Arguments:
+        function: what takes a step, where that is not the model's own function.
+    """
     K = keras.backend
     np.random.seed(0)  # Keras draws the seeds of random ops from it
-    model._make_train_function()
+    if function is None:
+        model._make_train_function()
+        function = model.train_function
     variables = tf.global_variables()
     session = K.get_session()
     session.run(
         [v.initializer for v in variables if not session.run(tf.is_variable_initialized(v))]
     )
     values = session.run(variables)
-    order_reads_before_writes(variables, model.train_function)
+    order_reads_before_writes(variables, function)
     # A session does not see changes to ops that it has taken over.
     session = tf.Session()
     K.set_session(session)
@@ -88,13 +94,14 @@ def put_in_order(keras, model):
         session.run(variable.initializer, {variable.initializer.inputs[1]: value})
 
 
-def train(keras, model, first, last):
+def train(keras, model, first, last, step_of_batch=None):
+    step_of_batch = step_of_batch or model.train_on_batch
     random = np.random.RandomState(2)
     for step in range(last):
         features = random.standard_normal((8, 4))
         labels = np.eye(3)[random.randint(3, size=8)]
         if step >= first:
-            model.train_on_batch(features, labels)
+            step_of_batch(features, labels)
     return [np.asarray(v) for v in keras.backend.batch_get_value(model.trainable_weights)]
 
 
@@ -106,8 +113,9 @@ def stages(keras, package):
         optimizer, state["objects"] = package.make(keras)
         state["model"] = model = model_of(keras)
         model.compile(optimizer, "categorical_crossentropy")
-        put_in_order(keras, model)
-        return train(keras, model, 0, STEPS)
+        function, step = package.wrap(model) if package.wrap else (None, None)
+        put_in_order(keras, model, function)
+        return train(keras, model, 0, STEPS, step)
 
     def weights_read():
         state["weights"] = state["model"].optimizer.get_weights()

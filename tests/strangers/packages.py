@@ -4,6 +4,8 @@ Each function gets the host (`keras` or `tf.keras`) and returns the optimizer an
 that `load_model` needs. It imports its package itself: only one package is there at a time.
 """
 
+import numpy as np
+
 
 class Package:
     """One row of the table.
@@ -12,11 +14,15 @@ class Package:
         requirements: what pip installs, without dependencies; the first names the row.
         make: the function that makes the optimizer.
         hosts: the hosts that the package supports.
-        sources: the folder of tests in its source release; None where it has none.
+        tests: the folder of tests in its source release; None where it has none.
+        wrap: for packages that train a model in their own way: a function of the compiled model.
+            It returns the function of the backend that takes a step, and what takes a step of a
+            batch (features, labels).
     """
 
-    def __init__(self, make, hosts, *requirements, tests=None):
+    def __init__(self, make, hosts, *requirements, tests=None, wrap=None):
         self.make, self.hosts, self.requirements, self.tests = make, hosts, requirements, tests
+        self.wrap = wrap
 
 
 def radam(keras):
@@ -114,10 +120,60 @@ def svrg(keras):
     return SVRG(lr=0.05), {"SVRG": SVRG}
 
 
+def adam_warmup(keras):
+    from keras_bert import AdamWarmup
+
+    optimizer = AdamWarmup(40, 5, learning_rate=0.01, weight_decay=0.01, amsgrad=True)
+    return optimizer, {"AdamWarmup": AdamWarmup}
+
+
+def adam(keras):
+    return keras.optimizers.Adam(0.01, decay=0.1), {}
+
+
+def importance_sampling(model):
+    from importance_sampling.model_wrappers import OracleWrapper
+    from importance_sampling.reweighting import BiasedReweightingPolicy
+
+    wrapper = OracleWrapper(model, BiasedReweightingPolicy(), score="loss")
+    model.optimizer = wrapper.optimizer  # as its training does in the end
+
+    def step(features, labels):
+        weights = np.linspace(0.5, 1.5, len(features))[:, np.newaxis]
+        wrapper.train_batch(features, labels, weights)
+
+    return wrapper._train_on_batch, step
+
+
+def importance_sampling_svrg(model):
+    """Its SVRG makes a subclass of the optimizer's class, which replaces `get_gradients`."""
+    from importance_sampling.model_wrappers import SVRGWrapper
+
+    wrapper = SVRGWrapper(model)
+    model.optimizer = wrapper.optimizer
+
+    def step(features, labels):
+        wrapper.update_grad([(features + 0.1, labels)])  # also takes the snapshot
+        wrapper.train_batch(features, labels, None)
+
+    return wrapper._train_on_batch, step
+
+
 KERAS_22, KERAS_23, TF_KERAS = "keras==2.2.5", "keras==2.3.1", "tf.keras"
 BOTH, ALL = (KERAS_22, KERAS_23), (KERAS_22, KERAS_23, TF_KERAS)
 
 _BERT4KERAS = ("bert4keras==0.11.5",)
+_IMPORTANCE_SAMPLING = ("keras-importance-sampling==0.10", "blinker==1.4")
+_KERAS_BERT = (
+    "keras-bert==0.81.1",
+    "keras-transformer==0.33.0",
+    "keras-pos-embd==0.11.0",
+    "keras-multi-head==0.22.0",
+    "keras-layer-normalization==0.14.0",
+    "keras-position-wise-feed-forward==0.6.0",
+    "keras-embed-sim==0.7.0",
+    "keras-self-attention==0.41.0",
+)
 PACKAGES = {
     "keras-radam 0.15.0": Package(radam, BOTH, "keras-radam==0.15.0", tests="tests"),
     "keras-rectified-adam 0.17.0": Package(
@@ -155,5 +211,12 @@ PACKAGES = {
     "keras-gradient-noise 0.11": Package(gradient_noise, BOTH, "keras-gradient-noise==0.11"),
     "keras-rl 0.4.2, additional updates": Package(rl, BOTH, "keras-rl==0.4.2"),
     "keras-rl 0.4.2, cloned optimizer": Package(rl_clone, BOTH, "keras-rl==0.4.2"),
+    "keras-bert 0.81.1, AdamWarmup": Package(adam_warmup, BOTH, *_KERAS_BERT),
+    "keras-importance-sampling 0.10": Package(
+        adam, BOTH, *_IMPORTANCE_SAMPLING, wrap=importance_sampling
+    ),
+    "keras-importance-sampling 0.10, SVRG": Package(
+        adam, BOTH, *_IMPORTANCE_SAMPLING, wrap=importance_sampling_svrg
+    ),
     "svrg-optimizer-keras 0.1.0": Package(svrg, BOTH, "svrg-optimizer-keras==0.1.0"),
 }

@@ -51,8 +51,7 @@ classes are the old ones, which TensorFlow 1.15 keeps under a private name.
 _NOTES = """
 Not in the table:
 
-- keras-contrib is not on PyPI.
-- keras-importance-sampling 0.10 and keras-bert's `AdamWarmup` are not tried here.
+- keras-contrib (FTML, Padam, Yogi) is not on PyPI, and `tox` takes packages from there alone.
 - Packages for OptimizerV2 (keras-bert 0.89, keras-rectified-adam 0.20) subclass
   `tf.keras.optimizers.Optimizer`, which is our base class while ours are installed. Making such an
   optimizer raises a `TypeError` that names the method and the remedy.

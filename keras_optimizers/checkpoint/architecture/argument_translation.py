@@ -3,8 +3,9 @@
 What an argument means in each dialect is in `layer_arguments`.
 """
 
-from typing import Any, Tuple
+from typing import Any, Optional, Tuple
 
+from keras_optimizers.checkpoint.architecture import hard_sigmoid
 from keras_optimizers.checkpoint.architecture.layer_arguments import (
     ACTIVATIONS,
     ARGUMENTS,
@@ -23,6 +24,7 @@ from keras_optimizers.checkpoint.architecture.layers import Config
 from keras_optimizers.checkpoint.architecture.translation import (
     Translation,
     UntranslatableModel,
+    dtype_of,
     written_object,
 )
 
@@ -38,7 +40,8 @@ def translate_arguments(
         if argument in ("name", "trainable", "dtype"):
             continue
         if argument in ARGUMENTS[class_name]:
-            config[argument] = _value(translation, argument, value, name)
+            dtype = dtype_of(given.get("dtype"), name)
+            config[argument] = _value(translation, argument, value, name, dtype)
         elif _is_written(translation, class_name, name, argument, value):
             config[argument] = value
     if config.get("activity_regularizer") is None:
@@ -129,7 +132,9 @@ def is_without_effect(extra: Extra, value: Any) -> bool:
     return any(value == one and (value is one or one is not None) for one in extra.without_effect)
 
 
-def _value(translation: Translation, argument: str, value: Any, name: str) -> Any:
+def _value(
+    translation: Translation, argument: str, value: Any, name: str, dtype: Optional[str]
+) -> Any:
     if argument.endswith("initializer"):
         return _initializer(translation, value, name)
     if argument.endswith("regularizer"):
@@ -137,15 +142,19 @@ def _value(translation: Translation, argument: str, value: Any, name: str) -> An
     if argument.endswith("constraint"):
         return _constraint(translation, value, name)
     if argument.endswith("activation"):
-        return _activation(translation, value, name)
+        return _activation(translation, value, name, dtype)
     if argument == "axis" and isinstance(value, list) and len(value) == 1:
         return value[0]
     return value
 
 
-def _activation(translation: Translation, value: Any, name: str) -> Any:
+def _activation(
+    translation: Translation, value: Any, name: str, dtype: Optional[str] = None
+) -> Any:
     if value is None:
         return None
+    if hard_sigmoid.is_it(value):
+        return value if translation.to == KERAS_3 else "hard_sigmoid"
     if isinstance(value, dict):
         value = value.get("config")
     plain = {"swish": "silu"}.get(value, value) if isinstance(value, str) else None
@@ -154,11 +163,13 @@ def _activation(translation: Translation, value: Any, name: str) -> Any:
             f"The layer {name!r} has an activation of its own"
             + (f", {plain!r}." if plain is not None else ".")
         )
-    if (
-        plain == "hard_sigmoid"
-        and KERAS_3 in (translation.own, translation.to)
-        and translation.own != translation.to
-    ):
+    if plain == "hard_sigmoid" and translation.to == KERAS_3 != translation.own:
+        translation.note(
+            f"The layer {name!r} uses hard_sigmoid, 0.2 x + 0.5; in Keras 3 that is x / 6 + 0.5. A "
+            "Sequential of Rescaling and ReLU takes its place, which Keras 3.10 and later load."
+        )
+        return hard_sigmoid.in_keras_3(dtype)
+    if plain == "hard_sigmoid" and translation.own == KERAS_3 != translation.to:
         raise UntranslatableModel(
             f"The layer {name!r} uses hard_sigmoid: 0.2 x + 0.5 in Keras 2, x / 6 + 0.5 in Keras 3."
         )

@@ -19,6 +19,8 @@ class Release(NamedTuple):
         clipnorm: what `clipnorm` bounds: "" for what the layout says, "common" for the norm of
             all gradients together, "unknown" where releases of one version differ.
         momentum_product: where Nadam's product is; "" for where the layout says.
+        trains_fixed_layers: whether a layer whose constructor is given `trainable=False` is trained
+            all the same.
     """
 
     layouts: Tuple[str, ...]
@@ -27,6 +29,7 @@ class Release(NamedTuple):
     slot_order: str = "model"
     clipnorm: str = ""
     momentum_product: str = ""
+    trains_fixed_layers: bool = False
 
 
 RELEASES = (
@@ -38,7 +41,10 @@ RELEASES = (
     Release((layouts.KERAS_2_2.name,), ("0", "2.0.0"), amsgrad=False, slot_order="unknown"),
     Release((layouts.KERAS_2_2.name,), ("2.0.0", "2.0.6"), amsgrad=False, slot_order="name"),
     Release((layouts.KERAS_2_2.name,), ("2.0.6", "2.1.3"), amsgrad=False),
-    Release((layouts.KERAS_3.name,), ("3.0", "3.10"), momentum_product="first"),
+    Release(
+        (layouts.KERAS_3.name,), ("3.0", "3.2"), momentum_product="first", trains_fixed_layers=True
+    ),
+    Release((layouts.KERAS_3.name,), ("3.2", "3.10"), momentum_product="first"),
 )
 _USUAL = Release((), ("", ""))
 _UNSAID = Release((layouts.KERAS_2_2.name,), ("", ""), slot_order="unknown")
@@ -46,15 +52,16 @@ _UNSAID = Release((layouts.KERAS_2_2.name,), ("", ""), slot_order="unknown")
 
 def release_of(layout: Layout, keras_version: str) -> Release:
     """What the release that calls itself `keras_version` does otherwise than `layout` says."""
-    version = _numbers(keras_version)
+    version = numbers_of(keras_version)
     for release in RELEASES:
-        first, end = (_numbers(one) for one in release.versions)
+        first, end = (numbers_of(one) for one in release.versions)
         if layout.name in release.layouts and version and first <= version < end:
             return release
     return _UNSAID if layout.name in _UNSAID.layouts and not version else _USUAL
 
 
-def _numbers(version: str) -> Tuple[int, ...]:
+def numbers_of(version: str) -> Tuple[int, ...]:
+    """The numbers that a version begins with."""
     found = re.match(r"\d+(?:\.\d+)*", version)
     return tuple(int(number) for number in found.group().split(".")) if found else ()
 
@@ -78,7 +85,7 @@ def layout_of(config: Dict[str, Any], keras_version: str, names: Sequence[str]) 
     if "learning_rate" in config:
         return layouts.KERAS_2_3
     # TensorFlow 2 still has the old classes; there the version of Keras does not end with "-tf".
-    is_tf_keras = is_tf_keras or _numbers(keras_version) >= (2, 4)
+    is_tf_keras = is_tf_keras or numbers_of(keras_version) >= (2, 4)
     return layouts.TF_KERAS_1_10 if is_tf_keras else layouts.KERAS_2_2
 
 

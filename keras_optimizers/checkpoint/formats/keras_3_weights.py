@@ -7,13 +7,20 @@ named by class and not by layer.
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from keras_optimizers.checkpoint.architecture import weight_places
-from keras_optimizers.checkpoint.architecture.layers import layer_order
+from keras_optimizers.checkpoint.architecture.layers import (
+    is_trainable,
+    layer_configs,
+    layer_order,
+    own_name,
+)
 from keras_optimizers.checkpoint.eras import configs, layouts, weight_lists
 from keras_optimizers.checkpoint.eras.layouts import Layout
+from keras_optimizers.checkpoint.eras.releases import release_of
 from keras_optimizers.checkpoint.eras.weight_lists import Weight
 from keras_optimizers.checkpoint.errors import CheckpointError
+from keras_optimizers.checkpoint.formats.archive_files import Archive
 from keras_optimizers.checkpoint.matching import Candidate, with_slots_though_fixed
-from keras_optimizers.checkpoint.state import OptimizerState, Provenance
+from keras_optimizers.checkpoint.state import OptimizerState, Parameter, Provenance
 from keras_optimizers.checkpoint.storage import hdf5
 
 # Where the optimizer inside a wrapper keeps its variables, in Keras 3 and before.
@@ -95,6 +102,32 @@ def model_variables(
     """The layers' variables in the model's order; None where the order is not told."""
     found = layer_candidates(weights_file, config, path)
     return None if found is None else [candidate for _, candidate in found]
+
+
+def unfreeze_what_was_trained(archive: Archive, parameters: Sequence[Parameter]) -> List[str]:
+    """Change the archive's config where its Keras trained layers that the config holds fixed.
+
+    Keras 3.0 and 3.1 do so if a layer's constructor is given `trainable=False`. A later Keras would
+    hold such a layer fixed, and then takes no slot of the file at all.
+
+    Arguments:
+        parameters: those that the optimizer has slots of.
+
+    Returns:
+        The layers' names.
+    """
+    version = str(archive.metadata.get("keras_version", ""))
+    if not release_of(layouts.KERAS_3, version).trains_fixed_layers:
+        return []
+    found = layer_candidates(archive.weights, archive.config, archive.path) or []
+    trained = {parameter.name for parameter in parameters}
+    owners = {owner for owner, one in found if one.trainable is False and one.name in trained}
+    changed = []
+    for layer in layer_configs(archive.config) if owners else ():
+        if own_name(layer) in owners and not is_trainable(layer["config"]):
+            layer["config"]["trainable"] = True
+            changed.append(str(own_name(layer)))
+    return changed
 
 
 def layer_candidates(

@@ -11,15 +11,16 @@ import tempfile
 import zipfile
 from typing import Any, Dict, Optional
 
-from keras_optimizers.checkpoint.architecture import model_config, weight_places
+from keras_optimizers.checkpoint.architecture import hard_sigmoid, model_config, weight_places
 from keras_optimizers.checkpoint.architecture.layers import FUNCTIONAL, layer_order
 from keras_optimizers.checkpoint.eras import configs, layouts, weight_lists
 from keras_optimizers.checkpoint.eras.dialects import KERAS_3
 from keras_optimizers.checkpoint.eras.layouts import Layout
-from keras_optimizers.checkpoint.eras.releases import release_of
+from keras_optimizers.checkpoint.eras.releases import numbers_of, release_of
 from keras_optimizers.checkpoint.errors import CheckpointError
 from keras_optimizers.checkpoint.formats.archive_files import CONFIG, METADATA, WEIGHTS, Archive
 from keras_optimizers.checkpoint.formats.format import Format, WriteRequest
+from keras_optimizers.checkpoint.formats.keras_3_weights import unfreeze_what_was_trained
 from keras_optimizers.checkpoint.formats.keras_hdf5 import WholeModel, is_whole_model
 from keras_optimizers.checkpoint.formats.weights_h5 import STATE_ATTRIBUTE
 from keras_optimizers.checkpoint.report import LOST, RECOMPUTED, Report
@@ -64,10 +65,18 @@ def _for_version(request: WriteRequest, version: str) -> WriteRequest:
     return request._replace(layout=layout._replace(keras_version=version, momentum_product=place))
 
 
-def _translated(config: Optional[Dict[str, Any]], report: Report) -> Dict[str, Any]:
+def _translated(
+    config: Optional[Dict[str, Any]], report: Report, keras_version: str
+) -> Dict[str, Any]:
     if config is None:
         raise CheckpointError("The source holds no model's architecture.")
     translated, notes = model_config.translate(config, KERAS_3)
+    if hard_sigmoid.is_in(translated) and numbers_of(keras_version) < hard_sigmoid.LOADED_FROM:
+        raise CheckpointError(
+            f"The model uses Keras 2's hard_sigmoid, which a file can give to Keras 3.10 and later "
+            f"alone, not to {keras_version}. Use an ending of .weights.h5, and build the model in "
+            "code there, with a function that computes 0.2 x + 0.5, at least 0 and at most 1."
+        )
     report.add("model_config", RECOMPUTED, "the same architecture in the words of Keras 3")
     if any(layer.class_name in FUNCTIONAL for layer in layer_order(config)) or (
         config.get("class_name") in FUNCTIONAL
@@ -85,6 +94,7 @@ def _write_archive(request: WriteRequest) -> None:
     state, path, source, report = request.state, request.path, request.source, request.report
     if source is not None and zipfile.is_zipfile(source):
         with Archive(source) as archive:
+            unfreeze_what_was_trained(archive, state.parameters)
             config, metadata = dict(archive.config), archive.metadata
             version = str(metadata.get("keras_version", ""))
             if version.startswith("3"):
@@ -92,7 +102,8 @@ def _write_archive(request: WriteRequest) -> None:
                     request = _for_version(request, version)
             else:
                 config = dict(
-                    _translated(config, report), compile_config=config.get("compile_config")
+                    _translated(config, report, request.layout.keras_version),
+                    compile_config=config.get("compile_config"),
                 )
                 metadata = dict(metadata)
             _pack(request, config, metadata, archive.weights)
@@ -105,7 +116,7 @@ def _write_archive(request: WriteRequest) -> None:
     with stored(path), WholeModel(source) as model, tempfile.TemporaryDirectory() as folder:
         old = model.architecture()
         training = model.json_attribute("training_config") or {}
-        config = _translated(old, report)
+        config = _translated(old, report, request.layout.keras_version)
         config["compile_config"] = _compile_config(training, report)
         metadata = {"date_saved": ""}
         with hdf5.created(os.path.join(folder, "layers.h5")) as weights:
@@ -154,11 +165,15 @@ def _write_layers(
 
 
 def _say_which_release(request: WriteRequest) -> None:
-    if request.state.class_name == "Nadam" and request.layout.momentum_product == "last":
-        request.report.note(
-            "Nadam's variables are in the order of Keras 3.10 and later; for 3.0 to 3.9 say "
-            "--keras-version 3.9."
-        )
+    """Nadam's product stands before the slots in some releases and after them in others."""
+    if request.state.class_name != "Nadam":
+        return
+    first = request.layout.momentum_product == "first"
+    held, others = ("3.0 to 3.9", "3.10") if first else ("3.10 and later", "3.9")
+    request.report.note(
+        f"Nadam's variables are in the order of Keras {held}, which the other releases cannot "
+        f"load; for those say --keras-version {others}."
+    )
 
 
 def _pack(

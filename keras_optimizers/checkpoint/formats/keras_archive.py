@@ -7,7 +7,11 @@ from keras_optimizers.checkpoint.eras import configs, releases
 from keras_optimizers.checkpoint.errors import CheckpointError
 from keras_optimizers.checkpoint.formats.archive_files import Archive, is_archive
 from keras_optimizers.checkpoint.formats.format import Reader, ReadRequest
-from keras_optimizers.checkpoint.formats.keras_3_weights import model_variables, state_in
+from keras_optimizers.checkpoint.formats.keras_3_weights import (
+    model_variables,
+    state_in,
+    unfreeze_what_was_trained,
+)
 from keras_optimizers.checkpoint.matching import Candidate
 from keras_optimizers.checkpoint.state import Array, OptimizerState, Provenance
 from keras_optimizers.checkpoint.storage import hdf5
@@ -45,6 +49,15 @@ def _read(archive: Archive, known_class: Optional[str]) -> OptimizerState:
     candidates = model_variables(archive.weights, archive.config, path)
     provenance = Provenance(path, layout.name, layout.title, f"keras {version}")
     state = state_in(layout, serialized, archive.weights, candidates, provenance, known_class)
+    unfrozen = unfreeze_what_was_trained(archive, state.parameters)
+    if unfrozen:
+        candidates = model_variables(archive.weights, archive.config, path)
+        state = state_in(layout, serialized, archive.weights, candidates, provenance, known_class)
+        notes.append(
+            f"Keras {version} trained {', '.join(unfrozen)}, whose constructor was given "
+            "trainable=False. In what is written these are trainable, so that training goes on as "
+            "it went; in code, give them trainable=True."
+        )
     state.notes += notes
     state.has_embeddings = has_embeddings(archive.config)
     state.has_frozen_normalization = has_frozen_normalization(archive.config)

@@ -34,7 +34,7 @@ def carry_over(
         CheckpointError: If `source` cannot be read.
     """
     if zipfile.is_zipfile(source):
-        training = _from_archive(source, target, layout, report)
+        training = _from_archive(source, target, layout, state, report)
     else:
         training = _from_hdf5(source, target, layout, report)
     if source != state.provenance.path:
@@ -75,9 +75,12 @@ def _write_architecture(
         target.attrs["model_config"] = json.dumps(floating).encode("utf-8")
 
 
-def _from_archive(source: str, target: Any, layout: Layout, report: Report) -> Dict[str, Any]:
+def _from_archive(
+    source: str, target: Any, layout: Layout, state: OptimizerState, report: Report
+) -> Dict[str, Any]:
     """The layers' variables under the names of older files."""
     with archive_files.Archive(source) as archive, hdf5.reported(source):
+        keras_3_weights.unfreeze_what_was_trained(archive, state.parameters)
         config = archive.config
         candidates = keras_3_weights.layer_candidates(archive.weights, config, source)
         if candidates is None:

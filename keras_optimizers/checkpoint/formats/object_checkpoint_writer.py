@@ -48,6 +48,7 @@ from keras_optimizers.checkpoint.storage.object_graphs import (
 
 # As Keras calls the optimizer of a model.
 _OPTIMIZER = "optimizer"
+_SCHEDULE = "learning_rate_schedule"
 # What carries an object's values, in its message.
 _ATTRIBUTES = 2
 
@@ -79,21 +80,32 @@ def write(request: WriteRequest) -> None:
 
 
 def _say_what_it_lacks(request: WriteRequest) -> None:
+    """With which arguments to make the optimizer that restores it: the file holds few of them."""
     state = request.state
     names = [*reference.OPTIMIZERS[state.class_name].defaults, *mathematics.EXTENSIONS]
-    options = {
-        name: state.hyperparameters[name]
+    known = state.hyperparameters
+    shown = {
+        name: _shown(known[name])
         for name in [*names, *reference.CLIPPING]
-        if state.hyperparameters.get(name) is not None and name != "epsilon_inside_root"
+        if known.get(name) is not None and name not in ("epsilon_inside_root", _SCHEDULE)
     }
-    if layouts.is_scheduled(request.layout, options) and options.get("decay"):
-        decay, rate = options.pop("decay"), options.pop("lr")
-        options["learning_rate"] = f"InverseTimeDecay({rate!r}, 1, {decay!r})"
+    rate = shown.pop("lr", "0")
+    if request.layout.decay == "schedule":
+        decay = shown.pop("decay", "0")
+        rate = rate if decay == "0" else f"InverseTimeDecay({rate}, 1, {decay})"
+    if known.get(_SCHEDULE) is not None:
+        rate = f"the {known[_SCHEDULE].get('class_name')}"
+    arguments = ", ".join(f"{name}={value}" for name, value in shown.items())
     how = "as the source was restored" if state.object_paths else "with model.load_weights"
     request.report.note(
-        f"Restore it {how}, into {state.class_name} of {request.layout.optimizers}, and make that "
-        f"with these: {options}. The file holds few of them."
+        f"Restore it {how}, into {state.class_name} of {request.layout.optimizers}, made with "
+        f"learning_rate={rate}, {arguments}: it holds few of them."
     )
+
+
+def _shown(value: Any) -> str:
+    """A number without the digits that float32 does not have."""
+    return f"{value:.7g}" if isinstance(value, float) else str(value)
 
 
 class _Graph:
@@ -159,18 +171,16 @@ class _Graph:
         state, old, layout = self.state, self.nodes[number], self.layout
         iterations = self._iterations(old, path, ITERATIONS, "iteration")
         children = {LIST: -1, ITERATIONS: iterations}
-        if not layouts.is_scheduled(layout, state.hyperparameters):
-            if state.hyperparameters.get("lr") is not None:
-                rate = Array.of(np.float32(state.hyperparameters["lr"]))
-                name = "_learning_rate"
-                children[name] = self.kept_variable(
-                    self._old_rate(old), path, name, "learning_rate", rate
-                )
-        elif state.hyperparameters.get("learning_rate_schedule") is None:
-            rate, name = (
-                Array.of(np.float32(mathematics.learning_rate(state))),
-                "current_learning_rate",
+        known = state.hyperparameters.get("lr")
+        if known is not None and not layouts.is_scheduled(layout, state.hyperparameters):
+            rate, name = Array.of(np.float32(known)), "_learning_rate"
+            children[name] = self.kept_variable(
+                self._old_rate(old), path, name, "learning_rate", rate
             )
+        else:  # a schedule, which the next step asks again: the value is not read
+            shown = 0.0 if known is None else mathematics.learning_rate(state)
+            name = "current_learning_rate"
+            rate = Array.of(np.float32(shown))
             children[f"_{name}"] = self.variable(f"{path}/_{name}", name, rate)
         listed = [iterations]
         lists: Dict[str, List[int]] = {}
@@ -231,18 +241,29 @@ def _write_objects(
     texts.pop(OBJECT_GRAPH, None)
     held = dict(objects.tensors, **texts)
     wanted = [key for node in nodes for key in keys_of(node)]
-    missing = [key for key in wanted if key not in held and key not in graph.values]
+    values: Dict[str, Array] = {}
+    missing = []
+    for key in wanted:
+        found = _values_of(key, graph.values, held)
+        values.update(found)
+        missing += [] if found else [key]
     if missing:
-        request.report.add(
-            "objects", LOST, f"their values are neither numbers nor texts: {missing}"
-        )
+        why = f"their values are neither numbers nor texts: {', '.join(missing)}"
+        request.report.add("objects", LOST, why)
         nodes = [_without(node, missing) for node in nodes]
-    values = {key: graph.values.get(key, held.get(key)) for key in wanted if key not in missing}
-    tensors = [(key, value) for key, value in sorted(values.items()) if value is not None]
+    tensors = sorted(values.items())
     text = np.asarray(written_checkpoint_graph(nodes), object)
     bundles.write_bundle(
         request.path, [*tensors, (OBJECT_GRAPH, Array.of(text))], request.progress, request.confirm
     )
+
+
+def _values_of(key: str, new: Dict[str, Array], held: Dict[str, Array]) -> Dict[str, Array]:
+    """The tensors of an object's value: some have several, whose names begin with the key."""
+    for values in (new, held):
+        if key in values:
+            return {key: values[key]}
+    return {name: value for name, value in held.items() if name.startswith(key)}
 
 
 def _without(node: Node, keys: List[str]) -> Node:

@@ -56,6 +56,13 @@ def read(
     if found is None:
         raise CheckpointError(f"{prefix!r} holds no state of an optimizer of this kind.")
     class_name, scope = found
+    names = [f"{scope}/{name}" for name in reference.OPTIMIZERS[class_name].variables]
+    missing = [name for name in names if name not in tensors]
+    if missing:
+        raise CheckpointError(
+            f"{prefix!r} is incomplete: {class_name} also has {', '.join(missing)}. Save all "
+            "global variables."
+        )
     scalars = {
         name: tensors[f"{scope}/{name}"] for name in reference.OPTIMIZERS[class_name].variables
     }

@@ -1,5 +1,6 @@
 """Reading TensorFlow's own checkpoints: which kind one is, by its tensors' names and objects."""
 
+from keras_optimizers.checkpoint.errors import CheckpointError
 from keras_optimizers.checkpoint.formats import (
     object_checkpoint,
     object_checkpoint_2_11,
@@ -31,6 +32,15 @@ def read(request: ReadRequest) -> OptimizerState:
         CheckpointError: If it is damaged, or holds no optimizer that is known.
     """
     prefix = bundles.prefix_of(request.path) or request.path
+    try:
+        return _read(request, prefix)
+    except CheckpointError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise bundles.unreadable(prefix, error) from error
+
+
+def _read(request: ReadRequest, prefix: str) -> OptimizerState:
     tensors = bundles.open_bundle(prefix)
     candidates, values, class_name = request.candidates(), request.values, request.class_name
     if bundles.is_object_checkpoint(tensors):

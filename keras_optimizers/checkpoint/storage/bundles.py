@@ -74,19 +74,20 @@ def open_bundle(prefix: str) -> Dict[str, Array]:
     tf = _tensorflow()
     if tf is None:
         return _open_table(prefix)
+    _look_over(prefix)
     try:
         reader = tf.train.NewCheckpointReader(prefix)
         shapes = reader.get_variable_to_shape_map()
         dtypes = reader.get_variable_to_dtype_map()
-    except (tf.errors.OpError, ValueError, RuntimeError) as error:
-        raise _unreadable(prefix, error) from error
+    except (tf.errors.OpError, LookupError, TypeError, ValueError, RuntimeError) as error:
+        raise unreadable(prefix, error) from error
 
     def array(name: str) -> Array:
         def load() -> np.ndarray:
             try:
                 return np.asarray(reader.get_tensor(name))
             except (tf.errors.OpError, ValueError, RuntimeError) as error:
-                raise _unreadable(prefix, error) from error
+                raise unreadable(prefix, error) from error
 
         return Array(shapes[name], dtypes[name].as_numpy_dtype, load)
 
@@ -95,6 +96,22 @@ def open_bundle(prefix: str) -> Dict[str, Array]:
         for name in sorted(shapes)
         if dtypes[name].is_floating or dtypes[name].is_integer or dtypes[name].is_bool
     }
+
+
+def _look_over(prefix: str) -> Table:
+    """The table of a checkpoint, before TensorFlow reads it, which ends the process over damage.
+
+    Raises:
+        CheckpointError: If the index is damaged, or says that more is there than the files hold.
+    """
+    with _reported(prefix):
+        table = Table(prefix)
+        for name, entry in table.entries.items():
+            if entry.is_cut and entry.dtype:
+                size = int(np.prod(entry.shape, dtype=np.float64)) * np.dtype(entry.dtype).itemsize
+                if size > table.size_of_data():
+                    raise ValueError(f"{name!r} is larger than the files")
+    return table
 
 
 def _open_table(prefix: str) -> Dict[str, Array]:
@@ -121,13 +138,14 @@ def open_texts(prefix: str) -> Dict[str, Array]:
         CheckpointError: If it cannot be read.
     """
     tf = require_tensorflow()
+    _look_over(prefix)
     try:
         reader = tf.train.NewCheckpointReader(prefix)
         dtypes = reader.get_variable_to_dtype_map()
         names = sorted(name for name in dtypes if dtypes[name] == tf.string)
         return {name: Array.of(np.asarray(reader.get_tensor(name), object)) for name in names}
     except (tf.errors.OpError, ValueError, RuntimeError) as error:
-        raise _unreadable(prefix, error) from error
+        raise unreadable(prefix, error) from error
 
 
 @contextlib.contextmanager
@@ -135,7 +153,7 @@ def _reported(prefix: str) -> Iterator[None]:
     try:
         yield
     except (LookupError, OSError, OverflowError, MemoryError, ValueError) as error:
-        raise _unreadable(prefix, error) from error
+        raise unreadable(prefix, error) from error
 
 
 def open_object_graph(prefix: str) -> List[Node]:
@@ -150,16 +168,20 @@ def open_object_graph(prefix: str) -> List[Node]:
             table = Table(prefix)
             written = table.read_text(OBJECT_GRAPH) if OBJECT_GRAPH in table.entries else b""
             return parse_checkpoint_graph(written)
+    table = _look_over(prefix)
+    if OBJECT_GRAPH in table.entries and table.entries[OBJECT_GRAPH].shape != ():
+        raise unreadable(prefix, ValueError("its graph of objects is no text"))
     try:
         reader = tf.train.NewCheckpointReader(prefix)
         if not reader.has_tensor(OBJECT_GRAPH):
             return []
         return parse_checkpoint_graph(reader.get_tensor(OBJECT_GRAPH))
     except (tf.errors.OpError, TypeError, ValueError, RuntimeError) as error:
-        raise _unreadable(prefix, error) from error
+        raise unreadable(prefix, error) from error
 
 
-def _unreadable(prefix: str, error: Exception) -> CheckpointError:
+def unreadable(prefix: str, error: Exception) -> CheckpointError:
+    """The error for a checkpoint whose tensors are not what its kind consists of."""
     reason = " ".join(str(error).split())[:200]
     return CheckpointError(f"Cannot read {prefix!r}: it is damaged or incomplete ({reason}).")
 

@@ -21,6 +21,8 @@ def message(data: bytes) -> Dict[int, List[Value]]:
     while place < len(data):
         key, place = varint(data, place)
         number, kind = key >> 3, key & 7
+        if not number or key >= 1 << 32:
+            raise ValueError("a protocol buffer has a field without a number")
         value: Value
         if kind == 0:
             value, place = varint(data, place)

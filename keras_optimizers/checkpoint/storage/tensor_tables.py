@@ -13,12 +13,14 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Tuple
 import numpy as np
 
 from keras_optimizers.checkpoint.storage.crc32c import crc32c, masked
-from keras_optimizers.checkpoint.storage.protobuf import message, nested, number, varint
+from keras_optimizers.checkpoint.storage.protobuf import message, nested, number, text, varint
 
 _FOOTER, _MAGIC = 48, 0xDB4775248B80FB57
 # After each block: a byte that says how it is compressed, and a checksum.
 _TRAILER = 5
 _STRING = 7
+_MOST_DIMENSIONS = 254  # of TensorFlow's
+_MOST_SHARDS = 99999  # as many as a file's name has room for
 _DTYPES = {
     1: "float32",
     2: "float64",
@@ -71,11 +73,15 @@ class Table:
                 self._shards = number(header, 1)
                 if number(header, 2):
                     raise ValueError("it was written on a machine of the other byte order")
-            elif not key.startswith(b"\0"):  # the key of a slice begins so
+            elif key.startswith(b"\0"):  # of a slice
+                _entry("a slice", value)
+            else:
                 name = key.decode("utf-8")
                 self.entries[name] = _entry(name, value)
         if not self._shards:
             raise ValueError("its index has no header")
+        if self._shards > _MOST_SHARDS:
+            raise ValueError(f"its index says that it has {self._shards} data files")
 
     def read(self, name: str) -> np.ndarray:
         """A numeric tensor.
@@ -108,16 +114,21 @@ class Table:
             raise ValueError(f"{name!r} is no text")
         data = self._bytes(name, entry)
         length, start = varint(data, 0)
-        text = data[start + 4 :]
-        if len(text) != length or len(data) < start + 4:
+        found = data[start + 4 :]
+        if len(found) != length or len(data) < start + 4:
             raise ValueError(f"{name!r} is cut off")
         checksum = crc32c(struct.pack("<I" if length < 1 << 32 else "<Q", length))
         stored = struct.pack("<I", masked(checksum))
         if data[start : start + 4] != stored:
             raise ValueError(f"the checksum of {name!r} is wrong")
-        if masked(crc32c(text, crc32c(stored, checksum))) != entry.checksum:
+        if masked(crc32c(found, crc32c(stored, checksum))) != entry.checksum:
             raise ValueError(f"the checksum of {name!r} is wrong")
-        return text
+        return found
+
+    def size_of_data(self) -> int:
+        """The bytes of all its data files that are there."""
+        names = (f"{self._prefix}.data-{n:05d}-of-{self._shards:05d}" for n in range(self._shards))
+        return sum(os.path.getsize(name) for name in names if os.path.isfile(name))
 
     def _bytes(self, name: str, entry: Entry) -> bytes:
         path = f"{self._prefix}.data-{entry.shard:05d}-of-{self._shards:05d}"
@@ -129,19 +140,36 @@ class Table:
 
 
 def _entry(name: str, value: bytes) -> Entry:
+    """An entry of the index, as strict as TensorFlow, whose own reader ends the process.
+
+    Raises:
+        ValueError: If it is damaged.
+    """
     fields = message(value)
     shape: List[int] = []
     for described in nested(fields, 2):
-        shape += [number(message(extent), 1) for extent in nested(message(described), 2)]
+        described_fields = message(described)
+        if number(described_fields, 3):
+            raise ValueError(f"{name!r} has no known shape")
+        for described_extent in nested(described_fields, 2):
+            extent_fields = message(described_extent)
+            text(extent_fields, 2)
+            shape.append(number(extent_fields, 1))
     kind = number(fields, 1)
     count = 1
     for extent in shape:
         count *= extent
+    if len(shape) > _MOST_DIMENSIONS or any(part >= 1 << 62 for part in [*shape, count]):
+        raise ValueError(f"{name!r} has the shape {tuple(shape[:8])}")
     is_whole = kind in _DTYPES and not fields.get(7)
     if is_whole and number(fields, 5) != count * np.dtype(_DTYPES[kind]).itemsize:
         raise ValueError(f"{name!r} of shape {tuple(shape)} has {number(fields, 5)} bytes")
-    if any(extent >= 1 << 62 for extent in shape):
-        raise ValueError(f"{name!r} has the shape {tuple(shape)}")
+    for cut in nested(fields, 7):
+        for cut_extent in nested(message(cut), 1):
+            for place in (1, 2):
+                number(message(cut_extent), place)
+    if max(number(fields, 3) >> 31, number(fields, 4) >> 62, number(fields, 5) >> 62):
+        raise ValueError(f"{name!r} lies beyond the end of any file")
     return Entry(
         "" if kind == _STRING else _DTYPES.get(kind),
         tuple(shape),

@@ -101,7 +101,15 @@ class ArrayPool:
                         flat[dtype] = _from_planes(found[dtype], dtype)
                     size = int(np.prod(shape, dtype=np.int64))
                     pool._arrays[key] = flat[dtype][start : start + size].reshape(shape)
-        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            TypeError,
+            EOFError,  # of an empty file, from NumPy 1.22 on
+            zipfile.BadZipFile,
+            zlib.error,
+        ) as error:
             raise RecordingError("%s cannot be read (%s)" % (path, error)) from error
         return pool
 

@@ -114,8 +114,8 @@ class Graph:
                     raise Unsuitable("it has a chain of roots, squares or magnitudes")
             if node.operator == ADD and len(inner) == 2 and self._have_common_factor(*inner):
                 raise Unsuitable("it has a sum of terms with a common factor")
-            if node.operator == DIVIDE and self._is_constant(node.operands[1]):
-                raise Unsuitable("it has a division by a constant")
+            if node.operator == DIVIDE and self._has_constant(node):
+                raise Unsuitable("it has a division by a constant, or of one")
 
     def _have_common_factor(self, one: Node, other: Node) -> bool:
         if one.operator != other.operator or one.operator not in (MULTIPLY, DIVIDE):

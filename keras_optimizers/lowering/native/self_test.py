@@ -49,9 +49,8 @@ def check(module: Any) -> Optional[str]:
     for case, (native, expected) in zip(cases, results):
         differing = int(np.sum(_bits(native) != _bits(expected)))
         if differing:
-            return (
-                f"it computes {case.name} otherwise than TensorFlow: {differing} of {_SIZE} differ"
-            )
+            found = f"{differing} of {_SIZE} results of {case.name}"
+            return f"{found} differ from those of TensorFlow's own ops"
     return None
 
 
@@ -86,10 +85,15 @@ def _cases(module: Any, dtype: tf.DType, feeds: Dict[Tensor, np.ndarray]) -> Ite
         tensor_of: Dict[Expression, Tensor] = dict(zip([*leaves, gradient], operands))
         formula = formula_of(number, [*leaves, gradient])
         yield _Case(
-            f"{FUNCTIONS[number]} of {dtype.name}",
+            f"{_name(number)} in {dtype.name}",
             _native(module, parameter, leaves, formula, operands[3]),
             formula.evaluate(tensor_of.__getitem__, dict(tensor_of)),
         )
+
+
+def _name(number: int) -> str:
+    operator, inner = FUNCTIONS[number]
+    return " of ".join([operator, *filter(None, inner)])
 
 
 def formula_of(number: int, operands: List[Expression]) -> Expression:

@@ -1,10 +1,10 @@
 """The native op's part of a step: which parameters it takes, and how it is called."""
 
-from typing import Any, Callable, Dict, Hashable, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Hashable, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 import tensorflow.compat.v1 as tf
 
-from keras_optimizers.expressions import ADD, SUBTRACT, Expression
+from keras_optimizers.expressions import ADD, SUBTRACT, Expression, Gradient, Scalar
 from keras_optimizers.gradients import distinct_rows
 from keras_optimizers.lowering.assignments import is_ref
 from keras_optimizers.lowering.constants import Constants, is_quotient_rewritten
@@ -15,7 +15,7 @@ from keras_optimizers.lowering.stacked import NotElementwise
 from keras_optimizers.lowering.values import Leaves
 from keras_optimizers.parameters import TrainedParameter
 from keras_optimizers.placement import colocated_with, may_be_on_gpu, task_of
-from keras_optimizers.tensorflow_types import Tensor
+from keras_optimizers.tensorflow_types import Tensor, Variable
 
 DTYPES = (tf.float16, tf.float32, tf.float64)
 
@@ -75,13 +75,14 @@ class NativeStep:
             program = compile_program(leaves.parameter, changes)
             untouched = None
             if parameter.is_sparse:
-                kept = _changes_of_untouched_rows(changes)
+                kept = _changes_of_untouched_rows(changes, leaves.gradient)
                 untouched = compile_program(leaves.parameter, kept, program)
         except (NotElementwise, Unsuitable):
             return None
-        for leaf in program.variables:
-            if leaf.variable.shape.as_list() != parameter.shape or is_ref(leaf.variable):
-                return None
+        if not all(_fits(leaf.variable, parameter) for leaf in program.variables):
+            return None
+        if any(_dtypes_of(scalar) - {parameter.dtype} for scalar in program.scalars):
+            return None
         return _Member(parameter, program, untouched)
 
     def _op(self, members: Sequence[_Member]) -> tf.Operation:
@@ -136,7 +137,18 @@ def _is_of_the_right_kind(parameter: TrainedParameter) -> bool:
     )
 
 
-def _changes_of_untouched_rows(changes: Sequence[Change]) -> List[Change]:
+def _fits(slot: Variable, parameter: TrainedParameter) -> bool:
+    """Whether a variable has the shape and the kind of the parameter's."""
+    return slot.shape.as_list() == parameter.shape and not is_ref(slot)
+
+
+def _dtypes_of(scalars: Expression) -> Set[tf.DType]:
+    """The dtypes of the tensors in a formula of scalars; plain numbers fit any."""
+    values = [leaf.value for leaf in scalars.nodes() if isinstance(leaf, Scalar)]
+    return {value.dtype for value in values if tf.is_tensor(value)}
+
+
+def _changes_of_untouched_rows(changes: Sequence[Change], gradient: Gradient) -> List[Change]:
     """The changes of rows whose gradient is zero, as `sparse` sees them."""
     kept = []
     for position, (target, value) in enumerate(changes):
@@ -146,8 +158,19 @@ def _changes_of_untouched_rows(changes: Sequence[Change]) -> List[Change]:
             operands.reverse()
         adds = value.operator in (ADD, SUBTRACT) and operands[0] is target
         if not (adds and vanishes(operands[1], written)):
-            kept.append(Change(target, value))
+            kept.append(Change(target, _at_zero(value, gradient, written)))
     return kept
+
+
+def _at_zero(formula: Expression, zero: Expression, written: Sequence[Expression]) -> Expression:
+    """`formula` with `zero` in place of all that vanishes with the gradient: also of 0 / 0."""
+    if vanishes(formula, written):
+        return zero
+    if not formula.operands:
+        return formula
+    return Expression(
+        formula.operator, *(_at_zero(operand, zero, written) for operand in formula.operands)
+    )
 
 
 def _key(member: _Member) -> Hashable:

@@ -40,13 +40,19 @@ struct Program {
     constexpr int kLength = 2 + kOperands;
     writes.assign(registers.variables, false);
     if (code.size() % kLength != 0) return false;
+    const int first_temporary = registers.Temporary(0);
     for (size_t start = 0; start < code.size(); start += kLength) {
       Instruction instruction;
       instruction.function = code[start];
       instruction.to = code[start + 1];
       std::copy_n(&code[start + 2], kOperands, instruction.from);
       if (instruction.function < 0 || instruction.function >= functions) return false;
-      const int first_temporary = registers.Temporary(0);
+      for (int from : instruction.from) {
+        if (from < 0 || from >= first_temporary + static_cast<int>(code.size())) return false;
+        const bool is_new = from >= registers.New(0) && from < registers.Gradient();
+        if (is_new && !writes[from - registers.New(0)]) return false;
+        temporaries = std::max(temporaries, from - first_temporary + 1);
+      }
       if (instruction.to < registers.New(0)) return false;
       if (instruction.to < registers.Gradient()) {
         writes[instruction.to - registers.New(0)] = true;
@@ -54,10 +60,6 @@ struct Program {
         return false;
       }
       temporaries = std::max(temporaries, instruction.to - first_temporary + 1);
-      for (int from : instruction.from) {
-        if (from < 0 || from >= first_temporary + static_cast<int>(code.size())) return false;
-        temporaries = std::max(temporaries, from - first_temporary + 1);
-      }
       instructions.push_back(instruction);
     }
     return true;

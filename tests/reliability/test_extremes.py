@@ -1,0 +1,37 @@
+"""Numbers and arguments at the edge; see extremes.py, which has all cases."""
+
+import numpy as np
+import pytest
+
+from tests.reliability import extremes
+from tests.training import CLASS_NAMES
+
+
+@pytest.mark.parametrize("class_name", CLASS_NAMES)
+def test_without_epsilon_every_edge_gives_upstreams_bits(class_name):
+    name = "clipvalue=0" if class_name == "SGD" else "epsilon=0"
+    assert extremes.against_upstream(class_name, name, "float32") == []
+
+
+@pytest.mark.parametrize(
+    "check, class_name, name, dtype",
+    [
+        ("upstream", "Adam", "clipnorm=0", "float16"),
+        ("NumPy", "Nadam", "defaults", "float16"),
+        ("NumPy", "RMSprop", "lr=0", "float32"),
+        ("NumPy", "SGD", "global_clipnorm=0", "float64"),
+        ("fused, NumPy", "Adam", "configured", "float32"),
+        ("lookups, dense", "Adamax", "clipvalue=1e30", "float32"),
+    ],
+)
+def test_edges_are_treated_alike(check, class_name, name, dtype):
+    assert extremes.CHECKS[check](class_name, name, dtype) == []
+
+
+def test_another_value_or_another_nan_is_noticed():
+    one = np.float32([1, np.nan, -0.0])
+    assert extremes.same(one, one.copy())
+    for place, value in ((0, np.nextafter(one[0], np.float32(2))), (1, 0), (2, 0.0), (0, np.nan)):
+        other = one.copy()
+        other[place] = value
+        assert not extremes.same(one, other)
