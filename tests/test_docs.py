@@ -269,6 +269,9 @@ def test_what_a_command_names_is_there(page, command):
         known = labels_of_tox() if words[1:2] == ["-m"] else environments_of_tox()
         assert set("".join(words[2:3]).split(",")) - {""} <= known
     elif words[0] == "python":
+        if words[1] == "-m":  # a program of the tests, as a module
+            module = words[2].replace(".", "/") + ".py"
+            words[1:3] = [] if words[2] == "pytest" else [module]
         text = read(words[1])
         for option in words[2:]:
             if option.startswith("--"):

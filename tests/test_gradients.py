@@ -98,6 +98,13 @@ def test_a_subclass_may_replace_get_gradients_as_horovod_does():
     assert K.get_value(variable)[0] == 0.5
 
 
+def test_parameters_without_a_gradient_are_named():
+    used, unused, forgotten = (K.variable(1.0, name=name) for name in ("used", "bias", "gamma"))
+    names = ", ".join((unused.name, forgotten.name))
+    with pytest.raises(ValueError, match="depend, in a differentiable way, on: %s. Leave" % names):
+        keras_optimizers.SGD().get_updates(used * used, [used, unused, forgotten])
+
+
 WRONG_CLIPPING = [
     ({"clipnorm": -1}, ValueError, "Expected clipnorm >= 0, received: -1"),
     ({"clipvalue": -0.5}, ValueError, "Expected clipvalue >= 0, received: -0.5"),

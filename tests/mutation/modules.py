@@ -17,6 +17,7 @@ def _rule(class_name: str) -> List[Tests]:
             class_name,
         ),
         (["tests/test_base.py", "tests/test_registry.py"], class_name),
+        (["tests/test_fused.py"], "touched_rows"),
     ]
 
 
@@ -37,6 +38,7 @@ MODULES = {
     "gradients": [
         (["tests/test_gradients.py"], ""),
         (["tests/hosts/test_placement.py"], ""),
+        (["tests/test_base.py"], "failed"),
         (["tests/test_sparse.py", "tests/test_base.py"], ""),
     ],
     "base": [
