@@ -12,7 +12,9 @@ def _rule(class_name: str, but: str = "") -> List[Tests]:
 
     `but` leaves out the tests of other optimizers whose names contain this one.
     """
-    recorded = class_name + " and 115_to_the_bit"  # whose names have those of all classes
+    recorded = (
+        class_name + " and own_old_classes_to_the_bit"
+    )  # whose names have those of all classes
     class_name += but
     return [
         (["tests/test_numpy_rules.py"], class_name + " and (hyperparameters or arguments)"),
@@ -80,6 +82,6 @@ for _name, _file in {
         (["tests/" + _file], ""),
         (_STEPS, ""),
         (["tests/test_stacked.py", "tests/test_sparse.py", "tests/test_fused.py"], ""),
-        (["tests/conformance/test_ours.py"], "115_to_the_bit"),
+        (["tests/conformance/test_ours.py"], "own_old_classes_to_the_bit"),
         (["tests/test_dtypes.py", "tests/test_graph_size.py", "tests/hosts"], "not slow"),
     ]
