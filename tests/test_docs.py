@@ -269,6 +269,9 @@ def test_what_a_command_names_is_there(page, command):
         known = labels_of_tox() if words[1:2] == ["-m"] else environments_of_tox()
         assert set("".join(words[2:3]).split(",")) - {""} <= known
     elif words[0] == "python":
+        if words[1] == "-m":  # a program of the tests, as a module
+            module = words[2].replace(".", "/") + ".py"
+            words[1:3] = [] if words[2] == "pytest" else [module]
         text = read(words[1])
         for option in words[2:]:
             if option.startswith("--"):
@@ -287,7 +290,12 @@ def labels_of_tox() -> set:
 def environments_of_tox() -> set:
     settings = configparser.ConfigParser(interpolation=None)
     settings.read_string(read("tox.ini"))
-    return {name.partition(":")[2] for name in settings.sections()}
+    names = set()
+    for section in settings.sections():
+        before, brace, inside = section.partition(":")[2].partition("{")
+        # "record-{a,b}" stands for two.
+        names |= {before + one for one in inside.rstrip("}").split(",")} if brace else {before}
+    return names
 
 
 def extras_of_the_package() -> List[str]:

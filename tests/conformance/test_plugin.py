@@ -172,6 +172,15 @@ def test_an_unknown_reference_is_bad_usage(run):
     done.stderr.fnmatch_lines(["*Unknown reference 'tf-9'*"])
 
 
+@pytest.mark.parametrize(
+    "path, words", [(".", "is a directory. Name a file"), ("no/report.html", "there is no folder")]
+)
+def test_a_report_that_cannot_be_written_is_refused_before_the_tests_run(run, path, words):
+    done = run("def test_one(): pass", "--conformance-report", path)
+    assert done.ret == 4
+    done.stderr.fnmatch_lines([f"*--conformance-report: *{words}*"])
+
+
 def test_the_plugin_imports_nothing_of_the_kit_until_it_is_used(run):
     text = """
         import sys

@@ -56,7 +56,21 @@ arguments = st.dictionaries(
     st.one_of(numbers, values),
     max_size=4,
 )
+
+
+def with_its_arguments(class_name):
+    """(class name, arguments that the class has), some of them of a wrong kind."""
+    own = sorted(reference.OPTIMIZERS[class_name].defaults) + ["clipnorm", "clipvalue", "fused"]
+    some = st.dictionaries(st.sampled_from(own), st.one_of(numbers, values), max_size=2)
+    return st.tuples(st.just(class_name), some)
+
+
+calls = st.one_of(
+    st.sampled_from(CLASS_NAMES).flatmap(with_its_arguments),
+    st.tuples(st.sampled_from(CLASS_NAMES), arguments),
+)
 configs = st.one_of(
+    calls.map(lambda call: {"class_name": call[0], "config": call[1]}),
     values,
     st.fixed_dictionaries({"class_name": st.one_of(names, values), "config": arguments}),
     st.fixed_dictionaries({"class_name": names, "config": values}),
@@ -105,15 +119,15 @@ def test_get_takes_an_identifier_or_refuses_it(identifier):
 
 
 @few
-@given(st.sampled_from(CLASS_NAMES), arguments)
-def test_a_constructor_takes_its_arguments_or_refuses_them(class_name, given_arguments):
-    in_new_graph(lambda: getattr(keras_optimizers, class_name)(**given_arguments))
+@given(calls)
+def test_a_constructor_takes_its_arguments_or_refuses_them(call):
+    in_new_graph(lambda: getattr(keras_optimizers, call[0])(**call[1]))
 
 
 @few
-@given(st.sampled_from(CLASS_NAMES), arguments)
-def test_from_config_takes_a_config_or_refuses_it(class_name, config):
-    in_new_graph(lambda: getattr(keras_optimizers, class_name).from_config(config))
+@given(calls)
+def test_from_config_takes_a_config_or_refuses_it(call):
+    in_new_graph(lambda: getattr(keras_optimizers, call[0]).from_config(call[1]))
 
 
 # set_weights
