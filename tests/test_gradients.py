@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import keras_optimizers
+from keras_optimizers.gradients import dense_gradient, distinct_rows
 from keras_optimizers.tensorflow_private import HOST_OPTIMIZERS as upstream
 from tests.training import K, fed_gradients, same_bits
 
@@ -103,6 +104,26 @@ def test_parameters_without_a_gradient_are_named():
     names = ", ".join((unused.name, forgotten.name))
     with pytest.raises(ValueError, match="depend, in a differentiable way, on: %s. Leave" % names):
         keras_optimizers.SGD().get_updates(used * used, [used, unused, forgotten])
+
+
+def repeated_rows():
+    """Gradients of three lookups, two of them of row 3."""
+    values = tf.constant([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    return tf.IndexedSlices(values, tf.constant([0, 3, 3]), tf.constant([4, 2]))
+
+
+def test_the_dense_gradient_of_lookups_has_a_row_for_each_of_the_parameter():
+    dense = dense_gradient(repeated_rows(), K.variable(np.zeros((4, 2))))
+    np.testing.assert_array_equal(K.get_value(dense), [[1, 2], [0, 0], [0, 0], [8, 10]])
+
+
+def test_repeated_rows_are_added_up_where_the_indices_are_not_where_the_parameter_is():
+    slices, variable = repeated_rows(), K.variable(np.zeros((4, 2)))
+    with tf.colocate_with(variable.handle):
+        rows, sums = distinct_rows(slices)
+    np.testing.assert_array_equal(K.get_value(rows), [0, 3])
+    np.testing.assert_array_equal(K.get_value(sums), [[1, 2], [8, 10]])
+    assert rows.op.colocation_groups() == slices.indices.op.colocation_groups()
 
 
 WRONG_CLIPPING = [
