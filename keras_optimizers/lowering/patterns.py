@@ -1,6 +1,9 @@
 """Recognises formulas for which there is a kernel. Makes no ops."""
 
-from typing import NamedTuple, Optional, Sequence
+from typing import Any, NamedTuple, Optional, Sequence
+
+import numpy as np
+import tensorflow.compat.v1 as tf
 
 from keras_optimizers.expressions import (
     ADD,
@@ -124,6 +127,33 @@ def is_never_negative(formula: Expression) -> bool:
     if formula.operator == MULTIPLY and isinstance(formula.operands[0], Scalar):
         formula = formula.operands[1]
     return formula.operator in (SQUARE, MAGNITUDE)
+
+
+def can_be_zero(divisor: Expression, dtype: Any) -> bool:
+    """Whether a divisor can be zero in a row that no batch has touched: 0 / 0 is not zero.
+
+    That is so unless it has a positive number added to it, as most have their epsilon. Tensors
+    without dimensions, such as a learning rate, are taken as not zero.
+
+    Arguments:
+        dtype: the parameter's, in which a small number may be zero.
+    """
+    if isinstance(divisor, Scalar):
+        return not tf.is_tensor(divisor.value) and _is_zero(divisor.value, dtype)
+    parts = [can_be_zero(operand, dtype) for operand in divisor.operands]
+    if divisor.operator == DIVIDE:
+        return parts[0]
+    if divisor.operator == MULTIPLY:
+        return any(parts)
+    return all(parts)  # also where there are none: a slot
+
+
+def _is_zero(number: Any, dtype: Any) -> bool:
+    """Whether TensorFlow computes with a number as with zero."""
+    kind = tf.as_dtype(dtype).as_numpy_dtype
+    # float16 is computed in float32; otherwise the smallest numbers are flushed to zero on a CPU.
+    smallest = 0 if kind == np.float16 else np.finfo(kind).tiny
+    return abs(float(kind(number))) <= smallest * (1 - 1e-3)
 
 
 def contains(formula: Expression, *leaves: VariableValue) -> bool:

@@ -25,7 +25,7 @@ from keras_optimizers.expressions import (
 )
 from keras_optimizers.gradients import distinct_rows
 from keras_optimizers.lowering.constants import Constants
-from keras_optimizers.lowering.patterns import is_never_negative
+from keras_optimizers.lowering.patterns import can_be_zero, is_never_negative
 from keras_optimizers.lowering.rounding import PACKET
 from keras_optimizers.lowering.values import Accesses, DenseValues
 from keras_optimizers.parameters import TrainedParameter
@@ -72,7 +72,7 @@ class SparseValues(DenseValues):
         if formula.operator == MULTIPLY:
             return any(parts)
         if formula.operator == DIVIDE:
-            return parts[0]
+            return parts[0] and not can_be_zero(formula.operands[1], self._dtype)
         return all(parts)
 
     # Values of whole tables.

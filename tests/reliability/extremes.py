@@ -2,12 +2,14 @@
 
     python -m tests.reliability.extremes          # all cases; a line for each that fails
 
-Four checks: ours beside upstream's old classes, to the bit; ours and fused beside the rules in
-NumPy; gradients of lookups beside dense ones, to the bit. NumPy is compared only where TensorFlow's
+The checks: ours beside upstream's old classes, to the bit; ours and fused beside the rules in
+NumPy; gradients of lookups beside dense ones and the native op beside the default path, to the
+bit. NumPy is compared only where TensorFlow's
 arithmetic on a CPU is NumPy's, see `comparable`; what lies outside, upstream's classes show.
 """
 
 import argparse
+import functools
 import itertools
 import sys
 
@@ -18,6 +20,7 @@ import keras_optimizers
 from keras_optimizers import numpy_rules, reference
 from keras_optimizers.tensorflow_private import HOST_OPTIMIZERS as upstream
 from tests.recorded.ordering import order_reads_before_writes
+from tests.reliability.determinism import native_op_is_there
 from tests.training import CLASS_NAMES, CONFIGURATIONS, K, fed_gradients, scalars_of
 
 STEPS = 5
@@ -204,7 +207,30 @@ def fused_against_numpy(class_name, name, dtype):
     return against_numpy(class_name, name, dtype, fused=True)
 
 
-def lookups_against_dense(class_name, name, dtype):
+def native_against_default(class_name, name, dtype):
+    """Where `native=True` gives other bits than the default path: a list of texts."""
+    arguments = arguments_of(class_name, name)
+    values, gradients = with_empty(*problem(dtype), dtype)
+
+    def of(native):
+        optimizer = getattr(keras_optimizers, class_name)(native=native, **arguments)
+        return trained(optimizer, values, gradients)
+
+    default, native = (in_new_graph(dtype, functools.partial(of, flag)) for flag in (False, True))
+    return [
+        "step %d, array %d" % (step, index)
+        for step, (expected, found) in enumerate(zip(default, native))
+        for index, pair in enumerate(zip([*expected[0], *expected[1]], [*found[0], *found[1]]))
+        if not same(*pair)
+    ]
+
+
+def native_lookups_against_dense(class_name, name, dtype):
+    """As `lookups_against_dense`, with `native=True` for the lookups."""
+    return lookups_against_dense(class_name, name, dtype, native=True)
+
+
+def lookups_against_dense(class_name, name, dtype, **path):
     """Where gradients of lookups give other bits than dense ones: a list of texts.
 
     Each edge value is in a row that is looked up; each other row is not.
@@ -222,7 +248,8 @@ def lookups_against_dense(class_name, name, dtype):
         else:
             dense = tf.scatter_nd(rows[:, None], fed, table.shape)
             loss = tf.reduce_sum(variable * dense)
-        optimizer = getattr(keras_optimizers, class_name)(**arguments)
+        of_lookups = path if lookup else {}
+        optimizer = getattr(keras_optimizers, class_name)(**arguments, **of_lookups)
         updates = optimizer.get_updates(loss, [variable])
         found = []
         for step in range(STEPS):
@@ -246,15 +273,20 @@ CHECKS = {
     "NumPy": against_numpy,
     "fused, NumPy": fused_against_numpy,
     "lookups, dense": lookups_against_dense,
+    "native, default": native_against_default,
+    "native lookups, dense": native_lookups_against_dense,
 }
 # What a check leaves out. A huge rate makes parameters in which nothing is left but differences of
 # roundings. `clipnorm` adds up the squares of an `IndexedSlices` in another order than of a dense
-# gradient.
+# gradient, and a norm that is NaN makes rows NaN that no batch has touched only where there is a
+# dense gradient, with upstream's classes as with ours.
 NOT_COMPARED = {
     "upstream": ("global_clipnorm=0", "global_clipnorm=1"),
     "NumPy": ("lr=1e-42", "lr=1e30"),
     "fused, NumPy": ("lr=1e-42", "lr=1e30"),
-    "lookups, dense": ("clipnorm=1", "global_clipnorm=1"),
+    "lookups, dense": ("clipnorm=0", "clipnorm=1", "global_clipnorm=1"),
+    "native, default": (),
+    "native lookups, dense": ("clipnorm=0", "clipnorm=1", "global_clipnorm=1"),
 }
 
 
@@ -274,6 +306,9 @@ def main():
     options = parser.parse_args()
     tf.logging.set_verbosity(tf.logging.ERROR)
     chosen = list(cases(options.check or tuple(CHECKS), options.dtype or tuple(TOLERANCE)))
+    if not native_op_is_there():
+        print("the native op cannot be had on this machine: its checks are left out")
+        chosen = [case for case in chosen if not case[0].startswith("native")]
     failed = 0
     for number, case in enumerate(chosen, 1):
         wrong = CHECKS[case[0]](*case[1:])

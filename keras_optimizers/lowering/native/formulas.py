@@ -23,6 +23,7 @@ from keras_optimizers.expressions import (
     TensorValue,
     VariableValue,
 )
+from keras_optimizers.lowering.patterns import can_be_zero
 from keras_optimizers.tensorflow_types import Tensor
 
 
@@ -190,19 +191,20 @@ def _with_all_before(operation: tf.Operation) -> Iterator[tf.Operation]:
         waiting += before
 
 
-def vanishes(formula: Expression, written: Sequence[Expression] = ()) -> bool:
+def vanishes(formula: Expression, dtype: tf.DType, written: Sequence[Expression] = ()) -> bool:
     """Whether `formula` is zero wherever the gradient is zero.
 
     Arguments:
+        dtype: the parameter's.
         written: formulas that are the new values of variables, which are read from there.
     """
     if isinstance(formula, Gradient):
         return True
     if formula in written or not formula.operands:
         return False
-    parts = [vanishes(operand, written) for operand in formula.operands]
+    parts = [vanishes(operand, dtype, written) for operand in formula.operands]
     if formula.operator == MULTIPLY:
         return any(parts)
     if formula.operator == DIVIDE:
-        return parts[0]
+        return parts[0] and not can_be_zero(formula.operands[1], dtype)
     return all(parts)

@@ -157,20 +157,22 @@ def _changes_of_untouched_rows(changes: Sequence[Change], gradient: Gradient) ->
         if value.operator == ADD and operands[1] is target:
             operands.reverse()
         adds = value.operator in (ADD, SUBTRACT) and operands[0] is target
-        if not (adds and vanishes(operands[1], written)):
-            kept.append(Change(target, _at_zero(value, gradient, written)))
+        dtype = target.variable.dtype.base_dtype
+        if not (adds and vanishes(operands[1], dtype, written)):
+            kept.append(Change(target, _at_zero(value, gradient, dtype, written)))
     return kept
 
 
-def _at_zero(formula: Expression, zero: Expression, written: Sequence[Expression]) -> Expression:
-    """`formula` with `zero` in place of all that vanishes with the gradient: also of 0 / 0."""
-    if vanishes(formula, written):
+def _at_zero(
+    formula: Expression, zero: Expression, dtype: tf.DType, written: Sequence[Expression]
+) -> Expression:
+    """`formula` with `zero` in place of all that vanishes with the gradient."""
+    if vanishes(formula, dtype, written):
         return zero
     if not formula.operands:
         return formula
-    return Expression(
-        formula.operator, *(_at_zero(operand, zero, written) for operand in formula.operands)
-    )
+    operands = (_at_zero(operand, zero, dtype, written) for operand in formula.operands)
+    return Expression(formula.operator, *operands)
 
 
 def _key(member: _Member) -> Hashable:
