@@ -36,7 +36,7 @@ class Technique(NamedTuple):
     where: Tuple[Tuple[str, str], ...]  # of peer and case
 
 
-MIDDLE = Case("160 tensors of 64 x 64", [(64, 64)] * 160, 0, 30)
+MIDDLE = Case("160 tensors of 22 x 22", [(22, 22)] * 160, 0, 30)
 LISTED = dict(CASES, middle=MIDDLE)
 
 TECHNIQUES = (

@@ -2,7 +2,7 @@
 
 No other module of the optimizers imports from `tensorflow.python`, or uses an attribute of
 TensorFlow whose name begins with an underscore. What differs between versions of TensorFlow is a
-field of `_Version`.
+field of `tensorflow_releases.Release`.
 """
 
 import importlib
@@ -21,14 +21,30 @@ def _running_release() -> Release:
     Raises:
         ImportError: If there is none for this version.
     """
-    model = getattr(getattr(tf, "keras", None), "Model", None)
-    found = release_of(tf.__version__, getattr(model, "__module__", ""))
+    found = release_of(tf.__version__, getattr(_model_class(), "__module__", ""))
     if found is None:
         raise ImportError(
             f"keras_optimizers needs {SUPPORTED}, here is {tf.__version__}. Install one of them: "
             "`pip install tensorflow` and, for 2.16 and later, `pip install tf_keras`."
         )
     return found
+
+
+def _model_class() -> Any:
+    """`tf.keras.Model`, None where there is none.
+
+    Raises:
+        ImportError: If TensorFlow was told to use the package tf_keras, which is not there.
+    """
+    try:
+        return getattr(getattr(tf, "keras", None), "Model", None)
+    except (ImportError, RecursionError) as error:
+        if importlib.util.find_spec("tf_keras") is not None:
+            raise
+        raise ImportError(
+            "The environment variable TF_USE_LEGACY_KERAS makes TensorFlow use the package "
+            "tf_keras, which is not installed. Unset the variable, or `pip install tf_keras`."
+        ) from error
 
 
 def _module(name: str) -> Any:

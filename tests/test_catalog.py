@@ -46,6 +46,9 @@ assert {"Signum", "signum"} <= set(keras_optimizers.__all__)
 import numpy as np
 import tensorflow as tf
 
+if not tf.__version__.startswith("1."):
+    tf.compat.v1.disable_v2_behavior()
+
 from keras_optimizers import Signum, deserialize, get, install, serialize, signum
 
 assert signum is Signum and type(get("SIGNUM")) is Signum

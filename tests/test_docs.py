@@ -290,7 +290,12 @@ def labels_of_tox() -> set:
 def environments_of_tox() -> set:
     settings = configparser.ConfigParser(interpolation=None)
     settings.read_string(read("tox.ini"))
-    return {name.partition(":")[2] for name in settings.sections()}
+    names = set()
+    for section in settings.sections():
+        before, brace, inside = section.partition(":")[2].partition("{")
+        # "record-{a,b}" stands for two.
+        names |= {before + one for one in inside.rstrip("}").split(",")} if brace else {before}
+    return names
 
 
 def extras_of_the_package() -> List[str]:

@@ -69,6 +69,44 @@ def test_a_step_is_within_a_few_units_in_the_last_place(name):
     assert largest_step_difference(name) <= 4
 
 
+KERNELS = {
+    "SGD": "ResourceApplyKerasMomentum",
+    "RMSprop": "ResourceApplyAdam",
+    "Adadelta": "ResourceApplyAdadelta",
+    "Adam": "ResourceApplyAdamWithAmsgrad",
+    "Adam no amsgrad": "ResourceApplyAdam",
+    "Adamax": "ResourceApplyAdaMax",
+    "Nadam": "ResourceApplyAdam",
+}
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_the_kernel_of_the_class_makes_the_step_and_only_with_fused(name):
+    assert KERNELS[name] not in kinds_of_ops(build(name, False)[-1])
+    K.clear_session()
+    assert KERNELS[name] in kinds_of_ops(build(name, True)[-1])
+
+
+@pytest.mark.parametrize("name", CLASS_NAMES)
+def test_a_lookup_is_updated_by_adagrads_kernel_for_rows_and_by_no_kernel_of_the_others(name):
+    table = tf.Variable(np.ones((9, 4), "float32"), use_resource=True)
+    loss = tf.reduce_sum(tf.gather(table, [2, 5, 5]))
+    kinds = kinds_of_ops(make(name, True).get_updates(loss, [table]))
+    kernels = {kind for kind in kinds if "SparseApply" in kind or kind in KERNELS.values()}
+    assert kernels == ({"ResourceSparseApplyAdagradV2"} if name == "Adagrad" else set())
+
+
+def kinds_of_ops(updates):
+    """The types of the ops that run with `updates`."""
+    waiting, seen = list(updates), set()
+    while waiting:
+        op = waiting.pop()
+        if op not in seen:
+            seen.add(op)
+            waiting += [tensor.op for tensor in op.inputs] + op.control_inputs
+    return {op.type for op in seen}
+
+
 @pytest.mark.parametrize("name", CLASS_NAMES)
 def test_with_a_constraint_too(name):
     # Steps from zero, where the constraint leaves parameters, show the rounding of the step alone.

@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import keras_optimizers
+from keras_optimizers.gradients import dense_gradient, distinct_rows
 from keras_optimizers.tensorflow_private import HOST_OPTIMIZERS as upstream
 from tests.training import K, fed_gradients, same_bits
 
@@ -96,6 +97,33 @@ def test_a_subclass_may_replace_get_gradients_as_horovod_does():
     updates = Halved(lr=1.0).get_updates(tf.reduce_sum(variable), [variable])
     K.get_session().run(updates)
     assert K.get_value(variable)[0] == 0.5
+
+
+def test_parameters_without_a_gradient_are_named():
+    used, unused, forgotten = (K.variable(1.0, name=name) for name in ("used", "bias", "gamma"))
+    names = ", ".join((unused.name, forgotten.name))
+    with pytest.raises(ValueError, match="depend, in a differentiable way, on: %s. Leave" % names):
+        keras_optimizers.SGD().get_updates(used * used, [used, unused, forgotten])
+
+
+def repeated_rows():
+    """Gradients of three lookups, two of them of row 3."""
+    values = tf.constant([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    return tf.IndexedSlices(values, tf.constant([0, 3, 3]), tf.constant([4, 2]))
+
+
+def test_the_dense_gradient_of_lookups_has_a_row_for_each_of_the_parameter():
+    dense = dense_gradient(repeated_rows(), K.variable(np.zeros((4, 2))))
+    np.testing.assert_array_equal(K.get_value(dense), [[1, 2], [0, 0], [0, 0], [8, 10]])
+
+
+def test_repeated_rows_are_added_up_where_the_indices_are_not_where_the_parameter_is():
+    slices, variable = repeated_rows(), K.variable(np.zeros((4, 2)))
+    with tf.colocate_with(variable.handle):
+        rows, sums = distinct_rows(slices)
+    np.testing.assert_array_equal(K.get_value(rows), [0, 3])
+    np.testing.assert_array_equal(K.get_value(sums), [[1, 2], [8, 10]])
+    assert rows.op.colocation_groups() == slices.indices.op.colocation_groups()
 
 
 WRONG_CLIPPING = [

@@ -91,6 +91,8 @@ class Peer:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 universal_newlines=True,
+                # Threads that wait must not turn in circles: that counts as CPU time.
+                env=dict(os.environ, OMP_WAIT_POLICY="PASSIVE"),
             )
             self._ask("")
         self.run()

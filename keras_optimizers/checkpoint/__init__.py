@@ -69,8 +69,9 @@ def read(path: Any, **options: Any) -> OptimizerState:
 
     Arguments:
         path: an HDF5 or .keras file, or the prefix of a TensorFlow checkpoint.
-        **options: `class_name` and `model` (a file that holds the same model), for TensorFlow's
-            checkpoints, which do not tell everything.
+        **options: `class_name`, `model` (a file that holds the same model) and `optimizer` (the
+            attributes that lead to one of several), for TensorFlow's checkpoints, which do not
+            tell everything.
 
     Returns:
         The state. Its arrays are read when they are used: keep the file where it is.

@@ -36,6 +36,7 @@ def pytest_configure(config: Any) -> None:
     config.addinivalue_line("markers", "conformance: compares an optimizer with a reference")
     reference = config.getoption("--conformance-reference")
     record = config.getoption("--conformance-record")
+    _check_report(config.getoption("--conformance-report"))
     if not reference and not record:
         return
     import pytest
@@ -60,6 +61,25 @@ def pytest_configure(config: Any) -> None:
             raise pytest.UsageError(f"--conformance-reference: {error}") from error
         Session.reference = reference
     Session.recording = record
+
+
+def _check_report(path: Any) -> None:
+    """Refuse a report that cannot be written before the tests have run.
+
+    Raises:
+        pytest.UsageError: If the path is a directory, or lies in none.
+    """
+    if not path:
+        return
+    import pytest
+
+    folder = os.path.dirname(os.path.abspath(path))
+    if os.path.isdir(path):
+        raise pytest.UsageError(
+            f"--conformance-report: {path!r} is a directory. Name a file in it."
+        )
+    if not os.path.isdir(folder):
+        raise pytest.UsageError(f"--conformance-report: there is no folder {folder!r}.")
 
 
 def is_worker(config: Any) -> bool:

@@ -27,8 +27,9 @@ from keras_optimizers.lowering.values import Leaves
 from keras_optimizers.parameters import TrainedParameter
 from keras_optimizers.tensorflow_types import Tensor, Variable
 
-# Elements: of larger parameters the stack costs more memory traffic than it saves starts.
-_LARGEST = 2**14
+# Elements: of larger parameters the stack costs more memory traffic than it saves starts
+# (`benchmarks/techniques.py` measures both).
+_LARGEST = 2**9
 _LARGEST_STACK = 2**19
 _FEWEST = 3
 

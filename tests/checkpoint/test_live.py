@@ -12,9 +12,7 @@ from keras_optimizers.checkpoint import capture, migrate, read, restore, verific
 from tests.checkpoint import files  # noqa: E402
 from tests.checkpoint.files import problem  # noqa: E402
 from tests.recorded import cases as recorded  # noqa: E402
-from tests.training import CLASS_NAMES, configured, make_trainable, same_bits  # noqa: E402
-
-K = tf.keras.backend
+from tests.training import CLASS_NAMES, K, configured, make_trainable, same_bits  # noqa: E402
 
 RECORDED = np.load(os.path.join(os.path.dirname(files.TF110), "models.npz"))
 
@@ -164,13 +162,13 @@ def test_a_file_of_the_state_alone_is_read_as_it_was_written(class_name, tmp_pat
     path = str(tmp_path / "state.h5")
     optimizer = configured(class_name)
     variable, updates = make_trainable(optimizer)
-    tf.keras.backend.get_session([variable]).run(updates)
+    K.get_session([variable]).run(updates)
     before = optimizer.get_weights()
     write(capture(optimizer), path, "keras-optimizers")
     state = read(path)
     assert state.iterations == 1
     assert [parameter.shape for parameter in state.parameters] == [(2, 3)]
-    tf.keras.backend.get_session().run(updates)
+    K.get_session().run(updates)
     restore(optimizer, state)
     same_bits(before, optimizer.get_weights())
-    assert tf.keras.backend.get_value(optimizer.iterations) == 1
+    assert K.get_value(optimizer.iterations) == 1

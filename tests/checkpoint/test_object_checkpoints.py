@@ -9,6 +9,7 @@ import pytest
 
 tf = pytest.importorskip("tensorflow")
 
+from keras_optimizers import cli  # noqa: E402
 from keras_optimizers.checkpoint import CheckpointError, migrate, read  # noqa: E402
 from keras_optimizers.checkpoint.formats.optimizer_objects import open_objects  # noqa: E402
 from tests.checkpoint.files import archives, problem  # noqa: E402
@@ -152,7 +153,7 @@ class Program:
         return self.root.save(str(folder / "program"), session=self.session)
 
 
-def test_of_several_optimizers_one_is_chosen_by_name(tmp_path):
+def test_of_several_optimizers_one_is_chosen_by_name(tmp_path, capfd):
     prefix = Program().save(tmp_path)
     with pytest.raises(CheckpointError, match=r"2 optimizers: judging, making\. Choose one"):
         read(prefix)
@@ -165,6 +166,8 @@ def test_of_several_optimizers_one_is_chosen_by_name(tmp_path):
         "critic/layer_with_weights-0/bias",
     ]
     assert state.iterations == 3
+    assert cli.main(["inspect", prefix, "--optimizer", "judging"]) == 0
+    assert "SGD" in capfd.readouterr().out
 
 
 def test_a_program_restores_what_one_of_its_optimizers_became(tmp_path):

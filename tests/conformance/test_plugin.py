@@ -172,6 +172,15 @@ def test_an_unknown_reference_is_bad_usage(run):
     done.stderr.fnmatch_lines(["*Unknown reference 'tf-9'*"])
 
 
+@pytest.mark.parametrize(
+    "path, words", [(".", "is a directory. Name a file"), ("no/report.html", "there is no folder")]
+)
+def test_a_report_that_cannot_be_written_is_refused_before_the_tests_run(run, path, words):
+    done = run("def test_one(): pass", "--conformance-report", path)
+    assert done.ret == 4
+    done.stderr.fnmatch_lines([f"*--conformance-report: *{words}*"])
+
+
 def test_the_plugin_imports_nothing_of_the_kit_until_it_is_used(run):
     text = """
         import sys
@@ -186,9 +195,20 @@ def test_the_plugin_imports_nothing_of_the_kit_until_it_is_used(run):
 
 @pytest.mark.slow
 def test_the_three_lines_of_the_page_pass_in_an_empty_folder(run):
-    with open(os.path.join(ROOT, "docs", "conformance.md"), encoding="utf-8") as opened:
-        block = re.search(r"```python\n(.*?)```", opened.read(), re.DOTALL).group(1)
+    block = blocks_of_the_page()[0]
     if not IS_1:
         assert "tf-1.10" in block
         block = block.replace("tf-1.10", "tf-2.15-v1")
     run(block).assert_outcomes(passed=1)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not IS_1, reason="the page's reference is a version of TensorFlow 1")
+def test_the_page_expects_of_nadam_what_fails(run):
+    done = run(blocks_of_the_page()[1], "-k", "Nadam and (resume or layout or determinism)")
+    done.assert_outcomes(xfailed=2, passed=1, deselected=17)
+
+
+def blocks_of_the_page():
+    with open(os.path.join(ROOT, "docs", "conformance.md"), encoding="utf-8") as opened:
+        return re.findall(r"```python\n(.*?)```", opened.read(), re.DOTALL)

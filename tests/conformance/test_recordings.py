@@ -97,6 +97,14 @@ def test_a_file_that_is_no_recording_is_refused(tmp_path, text):
         references.load_reference(str(path))
 
 
+def test_a_directory_and_an_empty_file_are_called_so(tmp_path):
+    (tmp_path / "empty.json").write_bytes(b"")
+    with pytest.raises(references.RecordingError, match=r"empty\.json.*: the file is empty"):
+        references.load_reference(str(tmp_path / "empty.json"))
+    with pytest.raises(references.RecordingError, match=r"is a directory\. Name a recording's"):
+        references.load_reference(str(tmp_path))
+
+
 @pytest.mark.parametrize("keep", [0, 10, 0.5, -100])
 def test_damaged_arrays_are_refused(copy, keep):
     path = os.path.join(os.path.dirname(copy), storage.ARRAYS)

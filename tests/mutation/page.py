@@ -2,6 +2,7 @@
 
 import os
 import re
+import textwrap
 from typing import Dict, List
 
 from tests.mutation.explained import EXPLAINED
@@ -40,5 +41,6 @@ def explanations() -> str:
     for module, mutants in EXPLAINED.items():
         text += "\n### %s\n" % module
         for before, after, reason in mutants:
+            reason = textwrap.fill(reason, 120, break_on_hyphens=False)
             text += "\n```text\n- %s\n+ %s\n```\n\n%s\n" % (before, after, reason)
     return text

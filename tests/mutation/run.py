@@ -188,6 +188,8 @@ def _in_child(tests: List[Tests]) -> int:
             arguments += ["-k", expression]
         # The arguments of pyproject.toml ask for a marker alone.
         status = pytest.main([*arguments, "-m", "not slow and not flaky_upstream", *paths])
+        if status == pytest.ExitCode.NO_TESTS_COLLECTED:
+            print("FAILED no test: %s -k %r" % (" ".join(paths), expression))
         if status:
             return int(status)
     return 0

@@ -1,5 +1,7 @@
 """`keras-optimizers run` gives a script of TensorFlow 1 what it expects, on TensorFlow 2."""
 
+import importlib.util
+
 import pytest
 import tensorflow.compat.v1 as tf
 
@@ -78,3 +80,13 @@ def test_what_is_gone_is_named_with_its_line_and_what_to_use(line, words, script
     status, _, errors = run(*MODULE, "run", path)
     assert status == 1 and "Traceback" not in errors
     assert f"{path}, line 2: `{line}`" in errors and words in errors
+
+
+def test_a_variable_that_asks_for_a_keras_that_is_not_there_is_named(script):  # noqa: F811
+    if importlib.util.find_spec("tf_keras") is not None:
+        pytest.skip("tf_keras is installed here")
+    path = script("print('not reached')")
+    command = ["env", "TF_USE_LEGACY_KERAS=1", *MODULE, "run", path]
+    status, output, errors = run(*command)
+    assert (status, output) == (2, "") and "Traceback" not in errors
+    assert "Unset the variable, or `pip install tf_keras`" in errors

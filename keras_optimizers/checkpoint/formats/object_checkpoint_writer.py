@@ -236,11 +236,14 @@ def _write_objects(
     """The objects, with the state's optimizer in the place of the object `number`."""
     graph = _Graph(list(objects.nodes), _with_known_rate(request), request.layout)
     graph.replace(number, path, parameters)
-    nodes = without_unreachable(graph.nodes)
+    try:
+        nodes = without_unreachable(graph.nodes)
+        wanted = [key for node in nodes for key in keys_of(node)]
+    except ValueError as error:
+        raise bundles.unreadable(objects.prefix, error) from error
     texts = bundles.open_texts(objects.prefix)
     texts.pop(OBJECT_GRAPH, None)
     held = dict(objects.tensors, **texts)
-    wanted = [key for node in nodes for key in keys_of(node)]
     values: Dict[str, Array] = {}
     missing = []
     for key in wanted:

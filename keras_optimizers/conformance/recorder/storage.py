@@ -242,6 +242,10 @@ def read_facts(path: str) -> Dict[str, Any]:
     Raises:
         RecordingError: If it is not there, cannot be read or is something else.
     """
+    if os.path.isdir(path):
+        raise RecordingError("%s is a directory. Name a recording's .json file." % path)
+    if os.path.exists(path) and not os.path.getsize(path):
+        raise RecordingError("%s cannot be read as a recording: the file is empty" % path)
     try:
         with open(path, encoding="utf-8") as opened:
             facts = json.load(opened)

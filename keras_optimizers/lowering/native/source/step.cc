@@ -14,6 +14,7 @@
 #include "tensorflow/core/framework/resource_var.h"
 #include "tensorflow/core/framework/shape_inference.h"
 #include "tensorflow/core/lib/core/threadpool.h"
+#include "thread_sanitizer.h"
 
 namespace keras_optimizers {
 
@@ -130,6 +131,7 @@ class Step : public tensorflow::OpKernel {
 
     for (size_t i = 0; i < variables.size(); ++i) {
       if (replacements[i].NumElements() > 0) *variables[i]->tensor() = replacements[i];
+      HandOver(variables[i]->mu());
     }
   }
 
@@ -177,7 +179,10 @@ class Step : public tensorflow::OpKernel {
       return errors::InvalidArgument("The step has been given one variable twice.");
     }
     locks->reserve(mutexes.size());
-    for (tensorflow::mutex* mutex : mutexes) locks->emplace_back(*mutex);
+    for (tensorflow::mutex* mutex : mutexes) {
+      locks->emplace_back(*mutex);
+      TakeOver(mutex);
+    }
     return Status();
   }
 
@@ -301,18 +306,23 @@ class Step : public tensorflow::OpKernel {
               const Memory<T>& scalars, const Programs& programs) const {
     const int64_t units = parameters.back().units_before + parameters.back().units;
     if (units == 0) return;
+    static char started, finished;  // their addresses stand for these events
     auto run = [&](int64_t first, int64_t last) {
+      TakeOver(&started);
       Interpreter<T> interpreter(registers_, scalars,
-                                 std::max(programs.program.temporaries, programs.untouched.temporaries));
+                                 std::max(programs.program.temporaries,
+                                          programs.untouched.temporaries));
       // The parameter of the first unit: the last one that does not begin after it.
       auto parameter = std::upper_bound(parameters.begin(), parameters.end(), first,
                                         [](int64_t unit, const Parameter<T>& other) {
                                           return unit < other.units_before;
                                         }) - 1;
       for (; parameter != parameters.end() && parameter->units_before < last; ++parameter) {
-        RunUnits(programs, &interpreter, *parameter, std::max<int64_t>(0, first - parameter->units_before),
+        RunUnits(programs, &interpreter, *parameter,
+                 std::max<int64_t>(0, first - parameter->units_before),
                  std::min(parameter->units, last - parameter->units_before));
       }
+      HandOver(&finished);
     };
     int64_t elements = 0;
     for (const Parameter<T>& parameter : parameters) {
@@ -321,11 +331,13 @@ class Step : public tensorflow::OpKernel {
     }
     const int64_t cycles_per_element = 2 + programs.program.instructions.size() / 2;
     auto* workers = context->device()->tensorflow_cpu_worker_threads()->workers;
+    HandOver(&started);
     workers->ParallelFor(units, std::max<int64_t>(1, elements * cycles_per_element / units), run);
+    TakeOver(&finished);
   }
 
-  void RunUnits(const Programs& programs, Interpreter<T>* interpreter, const Parameter<T>& parameter, int64_t first,
-                int64_t last) const {
+  void RunUnits(const Programs& programs, Interpreter<T>* interpreter,
+                const Parameter<T>& parameter, int64_t first, int64_t last) const {
     if (!has_rows_) {
       const int64_t start = first * kBlock;
       interpreter->Run(programs.program, parameter.values, start,
@@ -337,13 +349,14 @@ class Step : public tensorflow::OpKernel {
       }
     } else {
       const int64_t group = RowsInGroup(parameter) * parameter.row_size;
-      RunRows(programs, interpreter, parameter, first * group, std::min(last * group, parameter.values.size));
+      RunRows(programs, interpreter, parameter, first * group,
+              std::min(last * group, parameter.values.size));
     }
   }
 
   // The rows between two elements.
-  void RunRows(const Programs& programs, Interpreter<T>* interpreter, const Parameter<T>& parameter, int64_t first,
-               int64_t last) const {
+  void RunRows(const Programs& programs, Interpreter<T>* interpreter,
+               const Parameter<T>& parameter, int64_t first, int64_t last) const {
     if (first >= last) return;
     auto touched = std::lower_bound(parameter.touched.begin(), parameter.touched.end(),
                                     TouchedRow{first / parameter.row_size, 0});
@@ -359,8 +372,8 @@ class Step : public tensorflow::OpKernel {
     }
   }
 
-  void RunTouchedRow(const Programs& programs, Interpreter<T>* interpreter, const Parameter<T>& parameter,
-                     const TouchedRow& touched) const {
+  void RunTouchedRow(const Programs& programs, Interpreter<T>* interpreter,
+                     const Parameter<T>& parameter, const TouchedRow& touched) const {
     interpreter->Run(programs.program, parameter.values, touched.row * parameter.row_size,
                      parameter.row_size,
                      parameter.gradient + touched.position * parameter.row_size);
