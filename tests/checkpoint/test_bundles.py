@@ -12,7 +12,7 @@ from keras_optimizers.checkpoint import CheckpointError, migrate, read  # noqa: 
 from tests.checkpoint import files  # noqa: E402
 from tests.checkpoint.files import problem  # noqa: E402
 
-K = tf.keras.backend
+K = tf.compat.v1.keras.backend
 SAVERS = ("saver-1.10", "saver-1.15-v1", "saver-ours")
 
 
