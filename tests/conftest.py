@@ -56,6 +56,19 @@ def fresh_graph():
 
 
 @pytest.fixture
+def native_op():
+    """The module with the native op; without a C++ compiler the test is skipped."""
+    from keras_optimizers.lowering.native import build, library
+
+    try:
+        build.find_compiler()
+    except build.NoCompilerError as error:
+        if library.find() is None:
+            pytest.skip(str(error))
+    return library.load(required=True)
+
+
+@pytest.fixture
 def tensorflows_own_ops(monkeypatch):
     """For tests of the ops that the native op replaces, also where the environment asks for it."""
     monkeypatch.setenv("KERAS_OPTIMIZERS_NATIVE", "0")

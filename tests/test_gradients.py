@@ -149,6 +149,7 @@ def test_wrong_clipping_is_refused_by_name(arguments, error, words):
 def test_clipping_is_an_attribute_and_in_the_config_only_when_set():
     plain = keras_optimizers.SGD(clipnorm=None)
     assert not hasattr(plain, "clipnorm") and "clipnorm" not in plain.get_config()
+    assert keras_optimizers.SGD(clipnorm=None, clipvalue=0.5).clipvalue == 0.5
     for name in ("clipnorm", "clipvalue", "global_clipnorm"):
         optimizer = keras_optimizers.SGD(**{name: 0.5})
         assert getattr(optimizer, name) == 0.5 and optimizer.get_config()[name] == 0.5

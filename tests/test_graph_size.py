@@ -4,7 +4,6 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from keras_optimizers.bench import peers
-from keras_optimizers.lowering.native import library
 
 
 def operations_of(peer, name, tensors=160, without_variables=False):
@@ -50,10 +49,10 @@ def test_the_fused_path_has_at_most_optimizer_v2s_operations(name):
     assert operations_of(peers.FUSED, name) <= operations_of(peers.OPTIMIZER_V2, name)
 
 
+@pytest.mark.usefixtures("native_op")
 @pytest.mark.parametrize("name", peers.OPTIMIZERS)
 def test_the_native_path_has_at_most_a_fifth_of_optimizer_v2s_operations(name):
     """Beside the variables, which both make: those are nearly all ops that remain."""
-    library.load(required=True)
     native, theirs = (
         operations_of(peer, name, without_variables=True)
         for peer in (peers.NATIVE, peers.OPTIMIZER_V2)

@@ -10,10 +10,13 @@ import tensorflow.compat.v1 as tf
 
 import keras_optimizers
 from keras_optimizers.expressions import maximum, sqrt, square
-from keras_optimizers.lowering.native import library, program, self_test
+from keras_optimizers.lowering.native import program, self_test
 from keras_optimizers.lowering.values import Leaves
 from keras_optimizers.parameters import TrainedParameter
 from tests.training import CLASS_NAMES, CONFIGURATIONS, K, configured, fed_gradients, same_bits
+
+# Without the op these tests would compare TensorFlow's ops with themselves.
+pytestmark = pytest.mark.usefixtures("native_op", "tensorflows_own_ops")
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # Several blocks with elements left over, whole packets, less than a packet, none, no dimension.
@@ -31,12 +34,6 @@ CASES.update(
         "Nadam clipped": ("Nadam", {"global_clipnorm": 0.5}),
     }
 )
-
-
-@pytest.fixture(autouse=True)
-def op_module():
-    """The module with the op; without it these tests would compare TensorFlow's ops with them."""
-    return library.load(required=True)
 
 
 def kinds():
@@ -276,12 +273,12 @@ def test_a_rule_that_is_not_elementwise_or_that_the_graph_optimizer_may_reorder(
 # Safety.
 
 
-def step_of(op_module, variables, gradients):
+def step_of(native_op, variables, gradients):
     """The op that subtracts each gradient."""
     parameter = TrainedParameter(variables[0], gradients[0])
     leaves = Leaves(parameter, tf.convert_to_tensor)
     change = program.Change(leaves.parameter, leaves.parameter - leaves.gradient)
-    return op_module.keras_optimizers_step(
+    return native_op.keras_optimizers_step(
         variables=[variable.handle for variable in variables],
         gradients=gradients,
         rows=[],
@@ -292,10 +289,10 @@ def step_of(op_module, variables, gradients):
     )
 
 
-def test_nothing_is_written_when_a_variable_is_not_initialized_or_a_shape_differs(op_module):
+def test_nothing_is_written_when_a_variable_is_not_initialized_or_a_shape_differs(native_op):
     good, other = (tf.Variable(np.ones(3, "float32"), use_resource=True) for _ in range(2))
     fed = tf.placeholder(tf.float32, None)
-    step = step_of(op_module, [good, other], [tf.ones(3), fed])
+    step = step_of(native_op, [good, other], [tf.ones(3), fed])
     with tf.Session() as session:
         session.run(good.initializer)
         with pytest.raises(tf.errors.FailedPreconditionError, match="has not been initialized"):
@@ -308,16 +305,16 @@ def test_nothing_is_written_when_a_variable_is_not_initialized_or_a_shape_differ
         assert session.run(other).tolist() == [0, 0, 0]
 
 
-def test_one_variable_twice_is_refused(op_module):
+def test_one_variable_twice_is_refused(native_op):
     variable = tf.Variable(np.ones(3, "float32"), use_resource=True)
-    step = step_of(op_module, [variable, variable], [tf.ones(3), tf.ones(3)])
+    step = step_of(native_op, [variable, variable], [tf.ones(3), tf.ones(3)])
     with tf.Session() as session:
         session.run(variable.initializer)
         with pytest.raises(tf.errors.InvalidArgumentError, match="one variable twice"):
             session.run(step)
 
 
-def test_a_wrong_program_is_refused(op_module):
+def test_a_wrong_program_is_refused(native_op):
     variable = tf.Variable(np.ones(3, "float32"), use_resource=True)
     no_such_register, no_such_function = [1, 1, 0, 10**6, 0, 0], [99, 1, 0, 0, 0, 0]
     to_an_old_value, from_a_value_not_made, too_short = [1, 0] + [0] * 4, [1, 1, 1, 0, 0, 0], [1, 1]
@@ -328,7 +325,7 @@ def test_a_wrong_program_is_refused(op_module):
         from_a_value_not_made,
         too_short,
     ):
-        step = op_module.keras_optimizers_step(
+        step = native_op.keras_optimizers_step(
             variables=[variable.handle],
             gradients=[tf.ones(3)],
             rows=[],
@@ -413,12 +410,12 @@ def test_the_self_test_reaches_every_function(number):
     assert len(code) == 6 and code[0] == number
 
 
-def test_the_self_test_notices_other_bits(op_module, monkeypatch):
-    assert self_test.check(op_module) is None
+def test_the_self_test_notices_other_bits(native_op, monkeypatch):
+    assert self_test.check(native_op) is None
     exchanged = list(program.FUNCTIONS)
     exchanged[1], exchanged[2] = exchanged[2], exchanged[1]
     monkeypatch.setattr(program, "FUNCTIONS", exchanged)
-    assert "add" in self_test.check(op_module)
+    assert "add" in self_test.check(native_op)
 
 
 @pytest.mark.parametrize("class_name", CLASS_NAMES)

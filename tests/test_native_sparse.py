@@ -5,15 +5,11 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 import keras_optimizers
-from keras_optimizers.lowering.native import library
 from tests.test_sparse import CASES, SHAPES, lookup_of, train_table
 from tests.training import CLASS_NAMES, CONFIGURATIONS, K, configured, same_bits
 
-
-@pytest.fixture(autouse=True)
-def op_module():
-    """The module with the op; without it these tests would compare TensorFlow's ops with them."""
-    return library.load(required=True)
+# Without the op these tests would compare TensorFlow's ops with themselves.
+pytestmark = pytest.mark.usefixtures("native_op", "tensorflows_own_ops")
 
 
 def native_ops():
@@ -81,7 +77,7 @@ def test_int64_rows():
     assert changed.tolist() == [False, True, False, True, False]
 
 
-def test_nothing_is_written_when_a_row_is_not_there(op_module):
+def test_nothing_is_written_when_a_row_is_not_there(native_op):
     table = tf.Variable(np.ones((5, 2), "float32"), use_resource=True)
     ids = tf.placeholder(tf.int32, [None])
     optimizer = configured("Adam", native=True)

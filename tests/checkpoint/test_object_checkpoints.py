@@ -100,6 +100,24 @@ def assert_same_values(one, other):
         np.testing.assert_array_equal(held.read(), expected.read(), path)
 
 
+def test_a_file_whose_variables_have_no_names_goes_by_way_of_an_archive(tmp_path):
+    source, target = archives.file_of("keras-3.0-h5", "eleven_adam"), str(tmp_path / "new")
+    with pytest.raises(CheckpointError, match=r"--to keras-3 into a \.keras file, and that one"):
+        migrate(source, target, "checkpoint-2.11")
+    archive = str(tmp_path / "model.keras")
+    migrate(source, archive, "keras-3")
+    migrate(archive, target, "checkpoint-2.11", strict=True)
+    states = read(target), read(archive)
+    held, expected = (list(state.arrays()) for state in states)
+    assert len(held) == 24
+    numbers = {f"dense_{number}/kernel": number - 1 for number in range(1, 12)}
+    numbers["last/kernel"] = 11
+    for (role, name, array), (other_role, other_name, other) in zip(held, expected):
+        assert role == other_role
+        assert name == f"layer_with_weights-{numbers[other_name]}/kernel"
+        np.testing.assert_array_equal(array.read(), other.read())
+
+
 def test_nadam_s_product_is_read_beside_the_list():
     source = archives.file_of("object-2.11", "nadam")
     product = tf.train.load_checkpoint(source).get_tensor(

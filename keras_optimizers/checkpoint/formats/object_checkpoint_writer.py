@@ -297,7 +297,14 @@ def _write_model_and_optimizer(request: WriteRequest) -> None:
         numbers = objects.variables()
         arrays = {path: objects.value(number) for path, number in numbers.items()}
         candidates = keras_hdf5.model_candidates(whole)
-        names = object_checkpoint.names_of(arrays, candidates, whole, objects.full_names())
+        try:
+            names = object_checkpoint.names_of(arrays, candidates, whole, objects.full_names())
+        except CheckpointError as error:
+            raise CheckpointError(
+                f"The names of the variables in {request.source!r} do not tell their layers (HDF5 "
+                "files of Keras 3.0 are so). Convert it with --to keras-3 into a .keras file, and "
+                f"that one with --to {request.layout.name}."
+            ) from error
         by_name = {name: numbers[path] for path, name in names.items()}
         ours = [parameter.name for parameter in request.state.parameters]
         parameters = {name: by_name[one.name] for name, one in zip(ours, again.parameters)}
