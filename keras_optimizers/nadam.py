@@ -111,8 +111,8 @@ class Nadam(Optimizer):
 
         The correction of the second moment is taken out of the root, into rates and epsilon.
         """
-        if kernels.is_sparse:
-            return None
+        if kernels.is_sparse or kernels.variable.dtype.base_dtype == tf.float16:
+            return None  # in float16 the corrected epsilon is 0, so that a gradient of 0 gives NaN
         c = coefficients
         adam = kernels.adam(
             slots.first_moment,

@@ -22,6 +22,7 @@ def test_without_epsilon_every_edge_gives_upstreams_bits(class_name):
         ("NumPy", "RMSprop", "lr=0", "float32"),
         ("NumPy", "SGD", "global_clipnorm=0", "float64"),
         ("fused, NumPy", "Adam", "configured", "float32"),
+        ("fused, NumPy", "Nadam", "clipvalue=0", "float16"),
         ("lookups, dense", "Adamax", "clipvalue=1e30", "float32"),
         # 0 / 0 in the rows that no batch has touched:
         ("lookups, dense", "RMSprop", "epsilon=0", "float32"),
