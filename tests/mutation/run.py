@@ -156,6 +156,7 @@ def run_tests(tests: List[Tests], finder: Optional[_Finder], log: str, limit: fl
             status = _in_child(tests)
         finally:
             sys.stdout.flush()
+            sys.stderr.flush()
             os._exit(status)
     end = time.time() + _HANGS
     while True:
