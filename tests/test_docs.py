@@ -4,6 +4,7 @@ import argparse
 import ast
 import configparser
 import importlib.util
+import itertools
 import os
 import re
 import shlex
@@ -292,9 +293,10 @@ def environments_of_tox() -> set:
     settings.read_string(read("tox.ini"))
     names = set()
     for section in settings.sections():
-        before, brace, inside = section.partition(":")[2].partition("{")
-        # "record-{a,b}" stands for two.
-        names |= {before + one for one in inside.rstrip("}").split(",")} if brace else {before}
+        # "matrix-{a,b}-{c,d}" stands for four.
+        parts = re.split(r"\{(.*?)\}", section.partition(":")[2])
+        choices = [part.split(",") if index % 2 else [part] for index, part in enumerate(parts)]
+        names |= {"".join(chosen) for chosen in itertools.product(*choices)}
     return names
 
 

@@ -7,8 +7,6 @@ import pytest
 LEFT_OUT = {
     "tests/test_base.py::test_no_public_method_is_upstreams[TFOptimizer]": "the host's class has "
     "`minimize`, which its `fit` calls under eager execution",
-    "tests/checkpoint/test_bundles.py::test_a_damaged_checkpoint_is_one_clear_error[data]": "its "
-    "own reader raises IndexError where 1.15's raises OutOfRangeError: to be looked at",
     "tests/hosts/test_placement.py::test_multi_gpu_model": "it has no multi_gpu_model",
 }
 PREFIX = "not on TensorFlow 2: "

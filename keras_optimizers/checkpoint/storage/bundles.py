@@ -86,7 +86,7 @@ def open_bundle(prefix: str) -> Dict[str, Array]:
         def load() -> np.ndarray:
             try:
                 return np.asarray(reader.get_tensor(name))
-            except (tf.errors.OpError, ValueError, RuntimeError) as error:
+            except (tf.errors.OpError, LookupError, ValueError, RuntimeError) as error:
                 raise unreadable(prefix, error) from error
 
         return Array(shapes[name], dtypes[name].as_numpy_dtype, load)
@@ -144,7 +144,7 @@ def open_texts(prefix: str) -> Dict[str, Array]:
         dtypes = reader.get_variable_to_dtype_map()
         names = sorted(name for name in dtypes if dtypes[name] == tf.string)
         return {name: Array.of(np.asarray(reader.get_tensor(name), object)) for name in names}
-    except (tf.errors.OpError, ValueError, RuntimeError) as error:
+    except (tf.errors.OpError, LookupError, ValueError, RuntimeError) as error:
         raise unreadable(prefix, error) from error
 
 
@@ -176,7 +176,7 @@ def open_object_graph(prefix: str) -> List[Node]:
         if not reader.has_tensor(OBJECT_GRAPH):
             return []
         return parse_checkpoint_graph(reader.get_tensor(OBJECT_GRAPH))
-    except (tf.errors.OpError, TypeError, ValueError, RuntimeError) as error:
+    except (tf.errors.OpError, LookupError, TypeError, ValueError, RuntimeError) as error:
         raise unreadable(prefix, error) from error
 
 
