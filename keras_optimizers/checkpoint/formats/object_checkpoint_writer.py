@@ -72,7 +72,7 @@ def write(request: WriteRequest) -> None:
             "An object checkpoint follows the objects of a model, and the source holds none. Give "
             "one with --model FILE."
         )
-    elif request.layout.name == layouts.OBJECT_CHECKPOINT.name:
+    elif not request.layout.slot_lists:  # slots are objects beside the optimizer, not lists in it
         _write_with_keras(request)
     else:
         _write_model_and_optimizer(request)
