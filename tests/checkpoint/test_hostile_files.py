@@ -45,6 +45,26 @@ def test_a_crash_of_the_library_is_a_damaged_file(capfd):
     assert "'bad.h5' made the HDF5 library crash" in capfd.readouterr().err
 
 
+def test_a_child_does_not_collect_what_its_parent_made(tmp_path):
+    """The end of a TensorFlow session would wait there for threads that a fork does not have."""
+    parent, ended_in_the_child = os.getpid(), tmp_path / "ended"
+
+    class Session:
+        def __del__(self):
+            if os.getpid() != parent:
+                ended_in_the_child.write_text("here")
+
+    def work():
+        kept = [[[]] for _ in range(300000)]  # so many objects that Python collects garbage
+        return 0 if kept else 1
+
+    session = Session()
+    session.itself = session
+    del session
+    assert supervision.supervised(work, ["good.h5"], limit_memory=False) == 0
+    assert not ended_in_the_child.exists()
+
+
 def test_work_without_end_is_a_damaged_file(capfd, monkeypatch):
     """The timer is the one that `supervised` sets, with less patience."""
     monkeypatch.setattr(supervision, "_PATIENCE", 0.2)

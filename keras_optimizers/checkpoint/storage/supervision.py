@@ -4,6 +4,7 @@ The HDF5 library can crash, loop or ask for all memory when a file is damaged in
 No check in Python can prevent that; a process can be watched, and ended.
 """
 
+import gc
 import os
 import signal
 import sys
@@ -55,6 +56,7 @@ def supervised(work: Callable[[], int], paths: Any, limit_memory: bool = True) -
 
 
 def _as_child(work: Callable[[], int], paths: Any, limit_memory: bool) -> int:
+    _keep_the_parents_garbage()
     try:
         _end_with_parent()
         if limit_memory:
@@ -83,6 +85,17 @@ def _as_child(work: Callable[[], int], paths: Any, limit_memory: bool) -> int:
     except (AttributeError, OSError, ValueError):
         pass  # `work` itself has made sure of its output
     return status
+
+
+def _keep_the_parents_garbage() -> None:
+    """Collect nothing that the parent has made.
+
+    The end of a TensorFlow session waits for its threads, and a fork has none of them.
+    """
+    if hasattr(gc, "freeze"):
+        gc.freeze()
+    else:  # Python 3.6
+        gc.disable()
 
 
 _watched: Dict[str, float] = {}
