@@ -40,7 +40,7 @@ values = st.recursive(
     ),
     max_leaves=6,
 )
-# Some are modules that nothing has imported yet, by the names that a loader might try.
+# Some are modules that hardly anything imports, by the names that a loader might try.
 NOT_IMPORTED = ("antigravity", "this", "keras_optimizers.bench.extras", "xmlrpc.server")
 names = st.one_of(
     st.sampled_from([*CLASS_NAMES, "adam", "RMSPROP", "TFOptimizer", "Optimizer", "Lambda"]),
@@ -80,8 +80,14 @@ configs = st.one_of(
 )
 
 
+def imported():
+    """Which of the modules in `NOT_IMPORTED` other tests of this process have imported."""
+    return [name for name in NOT_IMPORTED if name in sys.modules]
+
+
 def in_new_graph(work):
     """What `work` makes; None where it is refused, which must leave the graph as it was."""
+    before = imported()
     with tf.Graph().as_default() as graph:
         try:
             return work()
@@ -90,7 +96,7 @@ def in_new_graph(work):
             assert graph.get_operations() == [], "a refused call has added ops"
             return None
         finally:
-            assert not [name for name in NOT_IMPORTED if name in sys.modules]
+            assert imported() == before
 
 
 def check_made(optimizer):
@@ -102,6 +108,7 @@ def check_made(optimizer):
 @few
 @given(configs)
 def test_deserialize_takes_a_config_or_refuses_it(config):
+    before = imported()
     with tf.Graph().as_default() as graph:
         try:
             made = keras_optimizers.deserialize(config)
@@ -109,7 +116,7 @@ def test_deserialize_takes_a_config_or_refuses_it(config):
             assert graph.get_operations() == [], "a refused call has added ops"
         else:
             check_made(made)
-    assert not [name for name in NOT_IMPORTED if name in sys.modules]
+    assert imported() == before
 
 
 @few
