@@ -7,7 +7,7 @@ import numpy as np
 from keras_optimizers import changed_defaults, reference
 from keras_optimizers.checkpoint import mathematics
 from keras_optimizers.checkpoint.eras import layouts
-from keras_optimizers.checkpoint.eras.layouts import Layout
+from keras_optimizers.checkpoint.eras.layout import Layout
 from keras_optimizers.checkpoint.errors import NotRepresentable
 from keras_optimizers.checkpoint.mathematics import value_of
 from keras_optimizers.checkpoint.report import (

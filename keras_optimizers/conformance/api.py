@@ -4,6 +4,7 @@ import os
 from typing import Any, Callable, Dict, List, Optional, Sequence, Union
 
 from keras_optimizers.conformance import checks, references, results
+from keras_optimizers.conformance.context import Context
 from keras_optimizers.conformance.recorder import cases, storage
 from keras_optimizers.conformance.recorder import record as recording
 from keras_optimizers.conformance.session import Session, is_kept
@@ -112,7 +113,7 @@ def run(
     expected = expected_failed_checks
     if callable(expected):
         expected = expected(subject.factory)
-    context = checks.Context(subject, reference, level, cases_to_run, progress)
+    context = Context(subject, reference, level, cases_to_run, progress)
     return checks.run_checks(context, checks_to_run, expected)
 
 

@@ -7,8 +7,9 @@ import numpy as np
 
 from keras_optimizers import numpy_rules
 from keras_optimizers.conformance import references
-from keras_optimizers.conformance.checks import COMPARED, Context
+from keras_optimizers.conformance.checks import COMPARED
 from keras_optimizers.conformance.comparison import compare
+from keras_optimizers.conformance.context import Context
 from keras_optimizers.conformance.levels import Level
 from keras_optimizers.conformance.recorder import cases
 from keras_optimizers.conformance.recorder.storage import RecordingError

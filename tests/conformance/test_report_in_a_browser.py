@@ -3,7 +3,8 @@
 import pytest
 
 from keras_optimizers.conformance import html_report, references
-from keras_optimizers.conformance.checks import COMPARED, Context
+from keras_optimizers.conformance.checks import COMPARED
+from keras_optimizers.conformance.context import Context
 from keras_optimizers.conformance.subject import RecordedSubject
 from tests.conformance import browser
 

@@ -4,7 +4,7 @@ import math
 from typing import Any, Dict, List, Optional, Tuple
 
 from keras_optimizers.checkpoint.eras import layouts
-from keras_optimizers.checkpoint.eras.layouts import Layout
+from keras_optimizers.checkpoint.eras.layout import Layout
 from keras_optimizers.checkpoint.errors import CheckpointError
 from keras_optimizers.checkpoint.mathematics import EXTENSIONS
 from keras_optimizers.reference import CLIPPING, OPTIMIZERS

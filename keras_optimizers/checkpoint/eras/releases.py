@@ -4,7 +4,7 @@ import re
 from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
 
 from keras_optimizers.checkpoint.eras import layouts
-from keras_optimizers.checkpoint.eras.layouts import Layout
+from keras_optimizers.checkpoint.eras.layout import Layout
 
 
 class Release(NamedTuple):

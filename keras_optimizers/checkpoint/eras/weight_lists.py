@@ -5,7 +5,7 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tu
 import numpy as np
 
 from keras_optimizers.checkpoint.eras import layouts
-from keras_optimizers.checkpoint.eras.layouts import Layout
+from keras_optimizers.checkpoint.eras.layout import Layout
 from keras_optimizers.checkpoint.errors import CheckpointError
 from keras_optimizers.checkpoint.matching import (
     Candidate,

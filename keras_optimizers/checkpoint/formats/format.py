@@ -7,7 +7,7 @@ one line to `registry`.
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from keras_optimizers.checkpoint.confirmation import differences
-from keras_optimizers.checkpoint.eras.layouts import Layout
+from keras_optimizers.checkpoint.eras.layout import Layout
 from keras_optimizers.checkpoint.errors import CheckpointError
 from keras_optimizers.checkpoint.matching import Candidate
 from keras_optimizers.checkpoint.report import Report

@@ -14,7 +14,7 @@ from keras_optimizers.checkpoint.architecture.layers import (
     own_name,
 )
 from keras_optimizers.checkpoint.eras import configs, layouts, weight_lists
-from keras_optimizers.checkpoint.eras.layouts import Layout
+from keras_optimizers.checkpoint.eras.layout import Layout
 from keras_optimizers.checkpoint.eras.releases import release_of
 from keras_optimizers.checkpoint.eras.weight_lists import Weight
 from keras_optimizers.checkpoint.errors import CheckpointError

@@ -15,7 +15,7 @@ from keras_optimizers.checkpoint.architecture import hard_sigmoid, model_config,
 from keras_optimizers.checkpoint.architecture.layers import FUNCTIONAL, layer_order
 from keras_optimizers.checkpoint.eras import configs, layouts, weight_lists
 from keras_optimizers.checkpoint.eras.dialects import KERAS_3
-from keras_optimizers.checkpoint.eras.layouts import Layout
+from keras_optimizers.checkpoint.eras.layout import Layout
 from keras_optimizers.checkpoint.eras.releases import numbers_of, release_of
 from keras_optimizers.checkpoint.errors import CheckpointError
 from keras_optimizers.checkpoint.formats.archive_files import CONFIG, METADATA, WEIGHTS, Archive

@@ -15,7 +15,7 @@ from keras_optimizers.checkpoint.architecture.layers import (
     with_names,
 )
 from keras_optimizers.checkpoint.eras import configs, layouts, releases, weight_lists
-from keras_optimizers.checkpoint.eras.layouts import Layout
+from keras_optimizers.checkpoint.eras.layout import Layout
 from keras_optimizers.checkpoint.eras.releases import Release
 from keras_optimizers.checkpoint.eras.weight_lists import Content, Weight
 from keras_optimizers.checkpoint.errors import CheckpointError

@@ -4,7 +4,7 @@ import json
 from typing import Any, Dict, List, Sequence, Tuple
 
 from keras_optimizers.checkpoint.eras import configs, weight_lists
-from keras_optimizers.checkpoint.eras.layouts import Layout
+from keras_optimizers.checkpoint.eras.layout import Layout
 from keras_optimizers.checkpoint.eras.releases import Release, release_of
 from keras_optimizers.checkpoint.eras.weight_lists import Weight
 from keras_optimizers.checkpoint.errors import CheckpointError, NotRepresentable

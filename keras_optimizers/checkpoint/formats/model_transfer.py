@@ -7,7 +7,7 @@ from typing import Any, Dict, Optional
 from keras_optimizers.checkpoint.architecture import model_config
 from keras_optimizers.checkpoint.architecture.layers import dialect, with_float_embeddings
 from keras_optimizers.checkpoint.eras import dialects
-from keras_optimizers.checkpoint.eras.layouts import Layout
+from keras_optimizers.checkpoint.eras.layout import Layout
 from keras_optimizers.checkpoint.eras.releases import family_of
 from keras_optimizers.checkpoint.errors import CheckpointError
 from keras_optimizers.checkpoint.formats import archive_files, keras_3_weights

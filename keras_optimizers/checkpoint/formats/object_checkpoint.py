@@ -11,13 +11,14 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 import numpy as np
 
 from keras_optimizers.checkpoint.eras import layouts
-from keras_optimizers.checkpoint.eras.layouts import Layout
+from keras_optimizers.checkpoint.eras.layout import Layout
 from keras_optimizers.checkpoint.errors import CheckpointError
 from keras_optimizers.checkpoint.formats.optimizer_objects import (
     V2_ITERATIONS,
     VALUE,
     Objects,
     Place,
+    ReadObjects,
 )
 from keras_optimizers.checkpoint.matching import Candidate
 from keras_optimizers.checkpoint.state import Array, OptimizerState, Parameter, Provenance
@@ -47,24 +48,15 @@ _ATTRIBUTES = (
 )
 
 
-def read(
-    objects: Objects,
-    optimizer: Place,
-    candidates: Optional[Sequence[Candidate]],
-    values: Dict[str, Any],
-    class_name: Optional[str] = None,
-) -> OptimizerState:
+def read(request: ReadObjects) -> OptimizerState:
     """The state of an optimizer in such a checkpoint.
 
-    Arguments:
-        optimizer: which of its optimizers.
-        candidates: the model's variables in their order, from a file that holds the model.
-        values: hyperparameters that are known otherwise.
-        class_name: needed where Adam and Adamax cannot be told apart.
+    The class is needed where Adam and Adamax cannot be told apart.
 
     Raises:
         CheckpointError: If the class is needed, or the model is another one.
     """
+    objects, optimizer, candidates, values, class_name = request
     prefix, nodes = objects.prefix, objects.nodes
     node = nodes[optimizer.number]
     own = {

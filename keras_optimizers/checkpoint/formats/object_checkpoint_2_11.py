@@ -11,7 +11,7 @@ from keras_optimizers.checkpoint.eras import configs, layouts, weight_lists
 from keras_optimizers.checkpoint.eras.weight_lists import Weight
 from keras_optimizers.checkpoint.errors import CheckpointError
 from keras_optimizers.checkpoint.formats import object_checkpoint
-from keras_optimizers.checkpoint.formats.optimizer_objects import LIST, Objects, Place
+from keras_optimizers.checkpoint.formats.optimizer_objects import LIST, Objects, ReadObjects
 from keras_optimizers.checkpoint.matching import Candidate, unique_names
 from keras_optimizers.checkpoint.state import Array, OptimizerState
 from keras_optimizers.checkpoint.storage.object_graphs import list_items
@@ -21,24 +21,15 @@ _RATE, _PRODUCT = "_learning_rate", "_u_product"
 _AVERAGES = "_model_variables_moving_average"
 
 
-def read(
-    objects: Objects,
-    optimizer: Place,
-    candidates: Optional[Sequence[Candidate]],
-    values: Dict[str, Any],
-    class_name: Optional[str] = None,
-) -> OptimizerState:
+def read(request: ReadObjects) -> OptimizerState:
     """The state of an optimizer in such a checkpoint.
 
-    Arguments:
-        optimizer: which of its optimizers.
-        candidates: the model's variables in their order, from a file that holds the model.
-        values: hyperparameters that are known otherwise.
-        class_name: needed where the optimizer has a name of its own.
+    The class is needed where the optimizer has a name of its own.
 
     Raises:
         CheckpointError: If it is one of Keras 3, or the class is needed.
     """
+    objects, optimizer, candidates, values, class_name = request
     prefix, nodes = objects.prefix, objects.nodes
     children = nodes[optimizer.number].children
     listed = list_items(nodes[children[LIST]].children)

@@ -4,16 +4,12 @@ The optimizer lists its variables there (see `object_checkpoints` beside the opt
 scalars by name, and its slots by role and number, `first_moment_0`, in the order of training.
 """
 
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, List
 
 from keras_optimizers.checkpoint.eras import configs, layouts, weight_lists
 from keras_optimizers.checkpoint.eras.weight_lists import Weight
 from keras_optimizers.checkpoint.formats import object_checkpoint
-from keras_optimizers.checkpoint.formats.optimizer_objects import (
-    REPLACED_ITERATIONS,
-    Objects,
-    Place,
-)
+from keras_optimizers.checkpoint.formats.optimizer_objects import REPLACED_ITERATIONS, ReadObjects
 from keras_optimizers.checkpoint.matching import Candidate
 from keras_optimizers.checkpoint.state import OptimizerState
 from keras_optimizers.reference import OPTIMIZERS
@@ -22,24 +18,15 @@ LAYOUT = layouts.OBJECT_CHECKPOINT_OURS
 _PRODUCT = "m_schedule"
 
 
-def read(
-    objects: Objects,
-    optimizer: Place,
-    candidates: Optional[Sequence[Candidate]],
-    values: Dict[str, Any],
-    class_name: Optional[str] = None,
-) -> OptimizerState:
+def read(request: ReadObjects) -> OptimizerState:
     """The state of an optimizer in such a checkpoint.
 
-    Arguments:
-        optimizer: which of its optimizers.
-        candidates: the model's variables in their order, from a file that holds the model.
-        values: hyperparameters that are known otherwise.
-        class_name: needed where the optimizer's variables have another name.
+    The class is needed where the optimizer's variables have another name.
 
     Raises:
         CheckpointError: If the class is needed, or the slots fit the model in no one way.
     """
+    objects, optimizer, candidates, values, class_name = request
     prefix, nodes = objects.prefix, objects.nodes
     children = nodes[optimizer.number].children
     # Its variables begin with the class: Adam/iterations, Adam_1/iterations.

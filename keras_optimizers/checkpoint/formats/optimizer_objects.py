@@ -5,9 +5,10 @@ attribute `optimizer`; whoever writes `tf.train.Checkpoint(generator=..., genera
 chooses the names, and there may be several optimizers.
 """
 
-from typing import Dict, NamedTuple, Optional, Sequence
+from typing import Any, Dict, NamedTuple, Optional, Sequence
 
 from keras_optimizers.checkpoint.errors import CheckpointError
+from keras_optimizers.checkpoint.matching import Candidate
 from keras_optimizers.checkpoint.state import Array
 from keras_optimizers.checkpoint.storage import bundles
 from keras_optimizers.checkpoint.storage.object_graphs import Node, at_path, paths
@@ -114,6 +115,25 @@ class Objects(NamedTuple):
     def full_names(self) -> Dict[str, str]:
         """The names of all variables in TensorFlow's graph, by path."""
         return {node.key[: -len(VALUE)]: node.full_name for node in self.nodes if node.key}
+
+
+class ReadObjects(NamedTuple):
+    """What is read of a checkpoint, and what is known besides.
+
+    Attributes:
+        objects: of the checkpoint.
+        optimizer: which of its optimizers.
+        candidates: the model's variables in their order, from a file that holds the model; None
+            where there is none.
+        values: hyperparameters that are known otherwise.
+        class_name: the class that the user gave, needed where the checkpoint does not tell.
+    """
+
+    objects: Objects
+    optimizer: Place
+    candidates: Optional[Sequence[Candidate]]
+    values: Dict[str, Any]
+    class_name: Optional[str]
 
 
 def kind_of(node: Node) -> Optional[str]:

@@ -46,8 +46,8 @@ def _read(request: ReadRequest, prefix: str) -> OptimizerState:
     if bundles.is_object_checkpoint(tensors):
         objects = optimizer_objects.open_objects(prefix, tensors)
         optimizer = objects.chosen(request.optimizer)
-        reader = _READERS[optimizer.kind]
-        return reader(objects, optimizer, candidates, values, class_name)
+        known = optimizer_objects.ReadObjects(objects, optimizer, candidates, values, class_name)
+        return _READERS[optimizer.kind](known)
     if saver.scope_of(tensors) is not None:
         return saver.read(prefix, tensors, candidates, values)
     return tf_train.read(prefix, tensors, candidates, values, class_name)
