@@ -26,6 +26,7 @@ import resource
 import signal
 import sys
 import time
+import traceback
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from tests.mutation import page
@@ -154,6 +155,8 @@ def run_tests(tests: List[Tests], finder: Optional[_Finder], log: str, limit: fl
             if finder:
                 sys.meta_path.insert(0, finder)
             status = _in_child(tests)
+        except BaseException:  # pytest's own, where its plugin imports the mutant
+            traceback.print_exc()
         finally:
             sys.stdout.flush()
             sys.stderr.flush()
