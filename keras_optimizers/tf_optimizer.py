@@ -54,13 +54,13 @@ class TFOptimizer(Optimizer, HostTFOptimizer):
         self._host, self._renamed, self._created = hosts.current(), {}, {}
         self.optimizer = optimizer
         self.updates = []
-        # Makes object-based checkpoints (`save_weights`) hold the wrapped optimizer's state.
-        self._track_trackable(optimizer, name="optimizer")
-        if iterations is None:
-            self._create_scalars(iterations=0)
-        else:
+        if iterations is not None:
             self.iterations = iterations
-        self._track_trackable(self.iterations, name="global_step")
+        else:
+            self._create_scalars(iterations=0)
+        # The names under which object-based checkpoints (`save_weights`) hold the state.
+        for name, held in (("optimizer", optimizer), ("global_step", self.iterations)):
+            self._track_trackable(held, name=name)
         track_tf_optimizer(self)
         self._track_what_is_held()
 
