@@ -211,7 +211,8 @@ def main():
     options.folder = options.folder or tempfile.mkdtemp()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that all tasks end
     if options.kill_a_worker is not None:
-        options.pause = options.pause or 0.02
+        # Slow steps: the worker starts TensorFlow again before the others have made them all.
+        options.pause = options.pause or 0.06
     with Cluster(options) as cluster:
         if options.kill_a_worker is not None:
             killed = options.kill_a_worker
