@@ -176,11 +176,11 @@ class Cluster:
 
 
 def newest_checkpoint(folder):
-    """The step of the checkpoint from which a restarted worker goes on, 0 if there is none yet."""
+    """The step of the checkpoint from which a restarted worker goes on, None if there is none yet."""
     # TensorFlow writes this file last: it never names a checkpoint that is not complete.
     path = os.path.join(folder, "checkpoint")
     if not os.path.exists(path):
-        return 0
+        return None
     with open(path) as opened:
         return int(re.match(r'model_checkpoint_path: ".*-(\d+)"', opened.read()).group(1))
 
@@ -211,12 +211,11 @@ def main():
     options.folder = options.folder or tempfile.mkdtemp()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that all tasks end
     if options.kill_a_worker is not None:
-        # Slow steps: the worker starts TensorFlow again before the others have made them all.
-        options.pause = options.pause or 0.06
+        options.pause = options.pause or 0.02
     with Cluster(options) as cluster:
         if options.kill_a_worker is not None:
             killed = options.kill_a_worker
-            while newest_checkpoint(options.folder) < options.steps // 4:
+            while (newest_checkpoint(options.folder) or 0) < options.steps // 4:
                 time.sleep(0.1)
             worker = cluster.processes["worker", killed]
             os.kill(worker.pid, signal.SIGKILL)
