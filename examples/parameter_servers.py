@@ -176,7 +176,7 @@ class Cluster:
 
 
 def newest_checkpoint(folder):
-    """The step of the checkpoint from which a restarted worker goes on, None if there is none yet."""
+    """The step of the checkpoint from which a restarted worker goes on; None: there is none yet."""
     # TensorFlow writes this file last: it never names a checkpoint that is not complete.
     path = os.path.join(folder, "checkpoint")
     if not os.path.exists(path):
