@@ -61,7 +61,9 @@ def paths(folder, choose):
 
 
 def command_line(folder, choose):
-    """A command with arguments of which most are meant, and some are not."""
+    """A command with arguments; half of them are meant, the others at random."""
+    if choose.random() < 0.5:
+        return meant_command_line(folder, choose)
     name = choose.choice(list(COMMANDS))
     count, options = COMMANDS[name]
     given = [name] if name else []
@@ -79,6 +81,21 @@ def command_line(folder, choose):
         else:
             given.append(choose.choice([*NUMBERS, *TEXTS, *FORMATS]))
     return given
+
+
+def meant_command_line(folder, choose):
+    """A command whose places are right, with one or two options that need no value."""
+    source = choose.choice(WHOLE)
+    given = choose.choice(
+        [
+            ["inspect", source],
+            ["verify", source, choose.choice([source, choose.choice(WHOLE)])],
+            ["migrate", source, os.path.join(folder, "new.h5"), "--to", choose.choice(FORMATS[:5])],
+            ["migrate", source, os.path.join(folder, "new.keras"), "--to", "keras-3"],
+        ]
+    )
+    options = [option for option in COMMANDS[given[0]][1] if option in FLAGS - {"--in-place"}]
+    return given + choose.sample(options, min(len(options), choose.choice([0, 1, 2])))
 
 
 def prepare(folder):
