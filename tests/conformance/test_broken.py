@@ -3,8 +3,14 @@
 import pytest
 
 import keras_optimizers
-from keras_optimizers.conformance import assert_conforms, record_all, results, run
+from keras_optimizers.conformance import api, assert_conforms, record_all, results, run
 from tests.conformance import broken
+
+
+@pytest.fixture(autouse=True)
+def apart_from_the_table_of_this_run(monkeypatch):
+    """What is broken on purpose would stand at the end of a run that has passed: "2 failures"."""
+    monkeypatch.setattr(api, "is_kept", lambda: False)
 
 
 def failed(factory, check, case, class_name, reference="tf-1.15"):
