@@ -393,21 +393,21 @@ def test_readers_never_see_half_a_step():
 # Programs.
 
 
-def leaves_of_three():
-    variables = [tf.Variable(np.ones(3, "float32"), use_resource=True) for _ in range(3)]
+def leaves_of_five_variables():
+    variables = [tf.Variable(np.ones(3, "float32"), use_resource=True) for _ in range(5)]
     parameter = TrainedParameter(variables[0], tf.ones(3))
-    parameter.slots = dict(zip(("last", "sum"), variables[1:]))
+    parameter.slots = dict(zip("abcd", variables[1:]))
     leaves = Leaves(parameter, tf.convert_to_tensor)
     return [leaves.parameter, *leaves.slots.values(), leaves.gradient]
 
 
 @pytest.mark.parametrize("number", range(len(program.FUNCTIONS)))
 def test_the_self_test_reaches_every_function(number):
-    operands = leaves_of_three()
-    formula = self_test.formula_of(number, operands)
+    operands = leaves_of_five_variables()
+    formula = self_test.formula_of(program.FUNCTIONS[number], operands)
     change = program.Change(operands[0], formula)
     code = program.compile_program(operands[0], [change]).code
-    assert len(code) == 6 and code[0] == number
+    assert len(code) == 8 and code[0] == number
 
 
 def test_the_self_test_notices_other_bits(native_op, monkeypatch):

@@ -17,7 +17,7 @@ from typing import List, Optional
 
 import tensorflow.compat.v1 as tf
 
-from keras_optimizers.lowering.native import cache
+from keras_optimizers.lowering.native import cache, program, self_test
 
 # Started by name: what it imports is not needed here.
 _PROGRAM = "keras_optimizers.lowering.native.compare"
@@ -39,8 +39,10 @@ def of(library: str) -> Optional[str]:
 
 
 def _key(library: str) -> str:
+    # The library, what is compared, and what it is compared with.
+    files = map(cache.checksum, (library, program.__file__, self_test.__file__))
     found = hashlib.sha256()
-    for part in (cache.checksum(library), tf.__version__, tf.__file__, *_processor()):
+    for part in (*files, tf.__version__, tf.__file__, *_processor()):
         found.update(part.encode() + b"\0")
     return found.hexdigest()[:16]
 

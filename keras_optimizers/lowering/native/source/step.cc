@@ -76,11 +76,6 @@ struct Parameter {
   int64_t units_before;
 };
 
-struct Programs {
-  Program program;
-  Program untouched;  // for rows without a gradient
-};
-
 template <typename T>
 class Step : public tensorflow::OpKernel {
  public:
@@ -96,9 +91,8 @@ class Step : public tensorflow::OpKernel {
                 errors::InvalidArgument("Each parameter needs as many variables and rows."));
     registers_.variables = variables / parameters;
     has_rows_ = !rows.empty();
-    Parse(context, "program", &as_written_.program);
-    Parse(context, "untouched_program", &as_written_.untouched);
-    rewritten_ = {as_written_.program.Rewritten(), as_written_.untouched.Rewritten()};
+    Parse(context, "program", &program_);
+    Parse(context, "untouched_program", &untouched_program_);
   }
 
   void Compute(tensorflow::OpKernelContext* context) override {
@@ -126,8 +120,7 @@ class Step : public tensorflow::OpKernel {
     OP_REQUIRES(context, is_rewritten->NumElements() == 1,
                 errors::InvalidArgument("`is_rewritten` is no scalar."));
     OP_REQUIRES_OK(context, Prepare(context, variables, &before, &after, &replacements));
-    RunAll(context, parameters, scalars,
-           is_rewritten->flat<bool>()(0) ? rewritten_ : as_written_);
+    RunAll(context, parameters, scalars, is_rewritten->flat<bool>()(0));
 
     for (size_t i = 0; i < variables.size(); ++i) {
       if (replacements[i].NumElements() > 0) *variables[i]->tensor() = replacements[i];
@@ -285,7 +278,7 @@ class Step : public tensorflow::OpKernel {
     for (size_t i = 0; i < variables.size(); ++i) {
       Tensor* value = variables[i]->tensor();
       (*before)[i] = value->template flat<T>().data();
-      const bool is_written = as_written_.program.writes[i % registers_.variables];
+      const bool is_written = program_.writes[i % registers_.variables];
       if (!is_written || value->NumElements() == 0) continue;
       if (!IsOnlyHolder(*value)) {
         Tensor* replacement = &(*replacements)[i];
@@ -303,22 +296,22 @@ class Step : public tensorflow::OpKernel {
   }
 
   void RunAll(Context context, const std::vector<Parameter<T>>& parameters,
-              const Memory<T>& scalars, const Programs& programs) const {
+              const Memory<T>& scalars, bool is_rewritten) const {
     const int64_t units = parameters.back().units_before + parameters.back().units;
     if (units == 0) return;
     static char started, finished;  // their addresses stand for these events
     auto run = [&](int64_t first, int64_t last) {
       TakeOver(&started);
-      Interpreter<T> interpreter(registers_, scalars,
-                                 std::max(programs.program.temporaries,
-                                          programs.untouched.temporaries));
+      Interpreter<T> interpreter(
+          registers_, scalars, std::max(program_.temporaries, untouched_program_.temporaries),
+          is_rewritten);
       // The parameter of the first unit: the last one that does not begin after it.
       auto parameter = std::upper_bound(parameters.begin(), parameters.end(), first,
                                         [](int64_t unit, const Parameter<T>& other) {
                                           return unit < other.units_before;
                                         }) - 1;
       for (; parameter != parameters.end() && parameter->units_before < last; ++parameter) {
-        RunUnits(programs, &interpreter, *parameter,
+        RunUnits(&interpreter, *parameter,
                  std::max<int64_t>(0, first - parameter->units_before),
                  std::min(parameter->units, last - parameter->units_before));
       }
@@ -329,33 +322,33 @@ class Step : public tensorflow::OpKernel {
       const int64_t touched = parameter.touched.size() * parameter.row_size;
       elements += has_rows_ && !HasUntouchedProgram() ? touched : parameter.values.size;
     }
-    const int64_t cycles_per_element = 2 + programs.program.instructions.size() / 2;
+    const int64_t cycles_per_element = 2 + program_.instructions.size() / 2;
     auto* workers = context->device()->tensorflow_cpu_worker_threads()->workers;
     HandOver(&started);
     workers->ParallelFor(units, std::max<int64_t>(1, elements * cycles_per_element / units), run);
     TakeOver(&finished);
   }
 
-  void RunUnits(const Programs& programs, Interpreter<T>* interpreter,
-                const Parameter<T>& parameter, int64_t first, int64_t last) const {
+  void RunUnits(Interpreter<T>* interpreter, const Parameter<T>& parameter,
+                int64_t first, int64_t last) const {
     if (!has_rows_) {
       const int64_t start = first * kBlock;
-      interpreter->Run(programs.program, parameter.values, start,
+      interpreter->Run(program_, parameter.values, start,
                        std::min(last * kBlock, parameter.values.size) - start,
                        parameter.gradient + start);
     } else if (!HasUntouchedProgram()) {
       for (int64_t i = first; i < last; ++i) {
-        RunTouchedRow(programs, interpreter, parameter, parameter.touched[i]);
+        RunTouchedRow(interpreter, parameter, parameter.touched[i]);
       }
     } else {
       const int64_t group = RowsInGroup(parameter) * parameter.row_size;
-      RunRows(programs, interpreter, parameter, first * group,
+      RunRows(interpreter, parameter, first * group,
               std::min(last * group, parameter.values.size));
     }
   }
 
   // The rows between two elements.
-  void RunRows(const Programs& programs, Interpreter<T>* interpreter,
+  void RunRows(Interpreter<T>* interpreter,
                const Parameter<T>& parameter, int64_t first, int64_t last) const {
     if (first >= last) return;
     auto touched = std::lower_bound(parameter.touched.begin(), parameter.touched.end(),
@@ -363,18 +356,18 @@ class Step : public tensorflow::OpKernel {
     while (first < last) {
       const bool is_end = touched == parameter.touched.end();
       const int64_t next = is_end ? last : std::min(last, touched->row * parameter.row_size);
-      interpreter->Run(programs.untouched, parameter.values, first, next - first, nullptr);
+      interpreter->Run(untouched_program_, parameter.values, first, next - first, nullptr);
       first = next;
       if (first < last) {
-        RunTouchedRow(programs, interpreter, parameter, *touched++);
+        RunTouchedRow(interpreter, parameter, *touched++);
         first += parameter.row_size;
       }
     }
   }
 
-  void RunTouchedRow(const Programs& programs, Interpreter<T>* interpreter,
+  void RunTouchedRow(Interpreter<T>* interpreter,
                      const Parameter<T>& parameter, const TouchedRow& touched) const {
-    interpreter->Run(programs.program, parameter.values, touched.row * parameter.row_size,
+    interpreter->Run(program_, parameter.values, touched.row * parameter.row_size,
                      parameter.row_size,
                      parameter.gradient + touched.position * parameter.row_size);
   }
@@ -383,11 +376,12 @@ class Step : public tensorflow::OpKernel {
     return std::max<int64_t>(1, 16 * kBlock / std::max<int64_t>(1, parameter.row_size));
   }
 
-  bool HasUntouchedProgram() const { return !as_written_.untouched.instructions.empty(); }
+  bool HasUntouchedProgram() const { return !untouched_program_.instructions.empty(); }
 
   Registers registers_;
   bool has_rows_;
-  Programs as_written_, rewritten_;
+  Program program_;
+  Program untouched_program_;  // for rows without a gradient
 };
 
 #define REGISTER(T)                                                              \
