@@ -7,7 +7,13 @@ import tensorflow.compat.v1 as tf
 
 from keras_optimizers.expressions import Expression, Gradient, VariableValue
 from keras_optimizers.lowering.constants import is_quotient_rewritten
-from keras_optimizers.lowering.native.program import COPY, FUNCTIONS, MOST_OPERANDS, Pattern, compile_program
+from keras_optimizers.lowering.native.program import (
+    COPY,
+    FUNCTIONS,
+    MOST_OPERANDS,
+    Pattern,
+    compile_program,
+)
 from keras_optimizers.lowering.patterns import Change
 from keras_optimizers.tensorflow_types import Tensor, Variable
 

@@ -132,15 +132,20 @@ class Interpreter {
       if (program.writes[i]) registers_[layout_.New(i)] = values.after[i] + first;
     }
     registers_[layout_.Gradient()] = const_cast<T*>(gradient != nullptr ? gradient : zeros_.data());
-    if (count == kBlock && values.size - first >= 2 * kBlock) {
-      for (int64_t i = kBlock; i < 2 * kBlock; i += 64 / sizeof(T)) {
-        for (int variable = 0; variable < layout_.variables; ++variable) {
-          __builtin_prefetch(registers_[variable] + i, 1);
-        }
-        if (gradient != nullptr) __builtin_prefetch(gradient + i, 0);
-      }
-    }
+    if (count == kBlock && values.size - first >= 2 * kBlock) FetchNextBlock(gradient != nullptr);
     Execute(program, count);
+  }
+
+  // Brings the block behind this one into the cache while this one is computed. The processor does
+  // not do it by itself: each of these streams rests while the others are read.
+  void FetchNextBlock(bool has_gradient) {
+    constexpr int64_t kCacheLine = 64 / sizeof(T);
+    for (int64_t i = kBlock; i < 2 * kBlock; i += kCacheLine) {
+      for (int variable = 0; variable < layout_.variables; ++variable) {
+        __builtin_prefetch(registers_[variable] + i, 1);
+      }
+      if (has_gradient) __builtin_prefetch(registers_[layout_.Gradient()] + i, 0);
+    }
   }
 
   // Less than a packet, from the middle of a tensor: it is filled up to one.
