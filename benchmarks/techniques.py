@@ -2,7 +2,7 @@
 
     python benchmarks/techniques.py [--rounds N]
 
-Prints, for stacks, temporary variables and scratch memory, every optimizer that uses them: the time
+Prints, for stacks and scratch memory, every optimizer that uses them: the time
 of a step without the technique, divided by the time with it, on the clock and of the processor.
 Both steps run in turn in one process.
 """
@@ -21,7 +21,7 @@ from keras_optimizers.bench import peers
 from keras_optimizers.bench.cases import CASES, Case, make_gradients
 from keras_optimizers.bench.measure import Built
 from keras_optimizers.bench.timing import in_turn
-from keras_optimizers.lowering import dense, fused, stacked
+from keras_optimizers.lowering import fused, stacked
 from keras_optimizers.tensorflow_private import silence_deprecation_warnings
 
 NEVER = 2**62
@@ -46,7 +46,6 @@ TECHNIQUES = (
         "_FEWEST",
         ((peers.EXACT, "small"), (peers.EXACT, "middle"), (peers.FUSED, "small")),
     ),
-    Technique("temporary variables", dense, "_TEMPORARY_FROM", ((peers.EXACT, "large"),)),
     Technique("scratch memory", fused, "_SCRATCH_FROM", ((peers.FUSED, "large"),)),
 )
 

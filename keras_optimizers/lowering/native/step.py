@@ -15,6 +15,7 @@ from keras_optimizers.lowering.stacked import NotElementwise
 from keras_optimizers.lowering.values import Leaves
 from keras_optimizers.parameters import TrainedParameter
 from keras_optimizers.placement import colocated_with, may_be_on_gpu, task_of
+from keras_optimizers.tensorflow_private import ANONYMOUS_RESOURCE
 from keras_optimizers.tensorflow_types import Tensor, Variable
 
 DTYPES = (tf.float16, tf.float32, tf.float64)
@@ -131,11 +132,7 @@ def _name_on_device(variable: Variable) -> Optional[str]:
     if handle.graph is not tf.get_default_graph() or handle.op.type != "VarHandleOp":
         return None
     name = handle.op.get_attr("shared_name").decode()
-    return None if name == _ANONYMOUS else name
-
-
-# What TensorFlow 2 gives to variables that only their handle leads to.
-_ANONYMOUS = "cd2c89b7-88b7-44c8-ad83-06c2a9158347"
+    return None if name == ANONYMOUS_RESOURCE else name
 
 
 def _is_of_the_right_kind(parameter: TrainedParameter) -> bool:

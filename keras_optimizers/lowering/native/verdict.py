@@ -17,10 +17,12 @@ from typing import List, Optional
 
 import tensorflow.compat.v1 as tf
 
-from keras_optimizers.lowering.native import cache, program, self_test
+from keras_optimizers.lowering.native import cache
 
 # Started by name: what it imports is not needed here.
 _PROGRAM = "keras_optimizers.lowering.native.compare"
+# What it compares: with others the verdict may be another.
+_COMPARED = ("program.py", "self_test.py")
 _BEGINNING = "verdict: "
 _SECONDS = 300
 
@@ -39,8 +41,9 @@ def of(library: str) -> Optional[str]:
 
 
 def _key(library: str) -> str:
-    # The library, what is compared, and what it is compared with.
-    files = map(cache.checksum, (library, program.__file__, self_test.__file__))
+    here = os.path.dirname(os.path.abspath(__file__))
+    compared = [os.path.join(here, name) for name in _COMPARED]
+    files = map(cache.checksum, (library, *compared))
     found = hashlib.sha256()
     for part in (*files, tf.__version__, tf.__file__, *_processor()):
         found.update(part.encode() + b"\0")
