@@ -61,7 +61,7 @@ def test_only_parameters_go_down_and_gradients_up(traffic, name, kind):
     )
     # Ours are the same messages on TensorFlow 1.15 and 2. `tf.train` sends fewer on 2, which copies
     # a constant to each server that uses it: the rates of SGD and RMSprop no longer cross, only the
-    # powers of Adam's betas do, which are variables. Our rates are variables, for callbacks set them.
+    # powers of Adam's betas do, which are variables. Our rates are variables: callbacks set them.
     theirs = traffic[name, "tf.train"]
     if theirs["coefficients"]:
         assert row["tensors"] <= theirs["tensors"] - 1 + apart
