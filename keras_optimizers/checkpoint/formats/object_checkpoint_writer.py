@@ -241,9 +241,9 @@ def _write_objects(
         wanted = [key for node in nodes for key in keys_of(node)]
     except ValueError as error:
         raise bundles.unreadable(objects.prefix, error) from error
-    texts = bundles.open_texts(objects.prefix)
-    texts.pop(OBJECT_GRAPH, None)
-    held = dict(objects.tensors, **texts)
+    others = bundles.open_others(objects.prefix)
+    others.pop(OBJECT_GRAPH, None)
+    held = dict(objects.tensors, **others)
     values: Dict[str, Array] = {}
     missing = []
     for key in wanted:
