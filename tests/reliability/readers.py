@@ -27,7 +27,7 @@ from keras_optimizers.checkpoint import CheckpointError, read
 from keras_optimizers.checkpoint.architecture import model_config
 from keras_optimizers.checkpoint.storage import object_graphs
 from keras_optimizers.checkpoint.storage.crc32c import crc32c, masked
-from keras_optimizers.checkpoint.storage.tensor_tables import Table
+from keras_optimizers.checkpoint.storage.tensor_tables import TEXT, Table
 from keras_optimizers.conformance import references
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
@@ -87,12 +87,11 @@ def table(data, folder):
         opened.write(bytes(64))
     found = Table(prefix)
     for name, entry in found.entries.items():
-        for reading in (found.read, found.read_text):
-            try:
-                if entry.dtype is not None and (reading == found.read_text) == (entry.dtype == ""):
-                    reading(name)
-            except (ValueError, OSError):
-                pass
+        try:
+            if entry.dtype is not None:
+                (found.read_texts if entry.dtype == TEXT else found.read)(name)
+        except (ValueError, OSError):
+            pass
     read(prefix, class_name="Adam")
 
 
