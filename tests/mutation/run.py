@@ -295,15 +295,8 @@ def measure(module: str, line: Optional[int], again: bool, quick: bool) -> Dict[
     if os.path.exists(results_path) and not again:
         with open(results_path) as file:
             known = json.load(file)
-    tests = measured_tests(module)
-    taken = sum(test.seconds for test in tests)
-    limit = 30 + 5 * taken
-    print("%s: %d tests take %.0f s of processor time" % (module, len(tests), taken), flush=True)
-    order = selection.Order(tests, path_of(module)[len(PACKAGE) :])
-    with open(path_of(module), encoding="utf-8") as source_file:
-        source = source_file.read()
     explained = [(before, after) for before, after, _ in EXPLAINED.get(module, ())]
-    outcomes = {}  # type: Dict[str, str]
+    outcomes, to_run = {}, []  # type: Dict[str, str], List[Tuple[str, Mutant]]
     for mutant in mutants_of(module):
         if line and mutant.line != line:
             continue
@@ -313,16 +306,28 @@ def measure(module: str, line: Optional[int], again: bool, quick: bool) -> Dict[
         if (mutant.before, mutant.after) in explained:
             outcomes[key] = "explained"
             continue
-        if not known.get(key, "").startswith("failed"):
-            finder = _Finder(module, mutant.source)
-            function = selection.function_at(source, mutant.line)
-            batches = order.batches(mutant.line, function, quick)
-            known[key] = in_child(lambda: _run_batches(batches), finder, log, limit)  # noqa: B023
-            with open(results_path, "w") as file:
-                json.dump(known, file, indent=1)
-        outcomes[key] = known[key]
-        order.learn(mutant.line, known[key])
-        print("%d: %s: %s: %s" % (mutant.number, mutant.line, key, outcomes[key]), flush=True)
+        outcomes[key] = known.get(key, "")
+        if not outcomes[key].startswith("failed"):
+            to_run.append((key, mutant))
+    if not to_run:
+        return outcomes
+    tests = measured_tests(module)
+    taken = sum(test.seconds for test in tests)
+    limit = 30 + 5 * taken
+    print("%s: %d tests take %.0f s of processor time" % (module, len(tests), taken), flush=True)
+    order = selection.Order(tests, path_of(module)[len(PACKAGE) :])
+    with open(path_of(module), encoding="utf-8") as source_file:
+        source = source_file.read()
+    for key, mutant in to_run:
+        function = selection.function_at(source, mutant.line)
+        batches = order.batches(mutant.line, function, quick)
+        finder = _Finder(module, mutant.source)
+        outcome = in_child(lambda: _run_batches(batches), finder, log, limit)  # noqa: B023
+        outcomes[key] = known[key] = outcome
+        with open(results_path, "w") as file:
+            json.dump(known, file, indent=1)
+        order.learn(mutant.line, outcome)
+        print("%d: %s: %s: %s" % (mutant.number, mutant.line, key, outcome), flush=True)
     return outcomes
 
 
