@@ -56,15 +56,16 @@ MODULES = {
         (["tests/hosts", "tests/test_determinism.py"], "not slow"),
     ],
     "checkpoint.fitting": [
+        (["tests/checkpoint/test_fitting.py"], ""),
         (["tests/checkpoint/test_migrating.py"], ""),
         (["tests/checkpoint"], "not hostile and not command"),
     ],
 }  # type: Dict[str, List[Tests]]
 for _name, _files in {
-    "layouts": ["test_reading.py", "test_migrating.py"],
-    "configs": ["test_reading.py", "test_migrating.py"],
-    "weight_lists": ["test_reading.py", "test_migrating.py"],
-    "releases": ["test_releases.py", "test_recorded_releases.py"],
+    "layouts": ["test_eras.py", "test_reading.py", "test_migrating.py"],
+    "configs": ["test_eras.py", "test_reading.py", "test_migrating.py"],
+    "weight_lists": ["test_eras.py", "test_reading.py", "test_migrating.py"],
+    "releases": ["test_eras.py", "test_releases.py", "test_recorded_releases.py"],
 }.items():
     _first = (["tests/checkpoint/" + one for one in _files], "")
     MODULES["checkpoint.eras." + _name] = [_first, *MODULES["checkpoint.fitting"]]
