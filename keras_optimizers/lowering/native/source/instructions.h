@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "tensorflow/core/public/version.h"
-#include "third_party/eigen3/unsupported/Eigen/CXX11/Tensor"
+#include "unsupported/Eigen/CXX11/Tensor"
 
 namespace keras_optimizers {
 
@@ -68,7 +68,9 @@ template <typename T>
 using ProductOf = Eigen::internal::scalar_product_op<T>;
 template <typename T>
 using QuotientOf = Eigen::internal::scalar_quotient_op<T>;
-#if TF_MAJOR_VERSION >= 2  // there the larger of a number and NaN is NaN, on either side
+// On TensorFlow 2 the larger of a number and NaN is NaN, on either side. Its latest headers define
+// no version.
+#if !defined(TF_MAJOR_VERSION) || TF_MAJOR_VERSION >= 2
 template <typename T>
 using LargerOf = Eigen::internal::scalar_max_op<T, T, Eigen::PropagateNaN>;
 #else
