@@ -277,8 +277,8 @@ def main():
     parser.add_argument(
         "--write",
         metavar="FILE",
-        help="put the tables between their marks in FILE; with --target, what it says of other "
-        "targets stays there",
+        help="put the tables between their marks in FILE; with --source, --case or --target, what "
+        "the first table says of others stays there",
     )
     parser.add_argument("--record", action="store_true", help="write the sources again; compare")
     parser.add_argument(
@@ -313,7 +313,8 @@ def main():
     for mark, text in parts(cells).items():
         print(text)
         if options.write:
-            put(options.write, mark, text, add=bool(options.target) and mark == "matrix")
+            part = options.target or options.case or options.source != list(problem.KERAS_ERAS)
+            put(options.write, mark, text, add=bool(part) and mark == "matrix")
     if options.list:
         write_list(options.list, cells)
     wrong = [cell for cell in cells if not cell.is_as_said()]
@@ -491,6 +492,8 @@ def joined(old, new):
     pairs = [(_parsed(old)[place], _parsed(new)[place]) for place in range(3)]
     rows, reasons = pairs[0], pairs[1:]
     added = set(next(iter(rows[1].values())))
+    # Of a column that is there in part, nobody knows which reasons are still true.
+    replaced = added if set(rows[0]) <= set(rows[1]) else set()
     targets = [one for one in TARGETS if one in next(iter(rows[0].values())) or one in added]
     lines = ["| source | case | %s |" % " | ".join(targets)]
     lines.append("|" + " --- |" * (2 + len(targets)))
@@ -502,7 +505,7 @@ def joined(old, new):
         found = collections.OrderedDict(
             (reason, (cases, kept))
             for reason, (cases, of_targets) in before.items()
-            for kept in [of_targets - added]
+            for kept in [of_targets - replaced]
             if kept
         )
         for reason, (cases, of_targets) in after.items():
