@@ -12,7 +12,13 @@ import numpy as np
 import pytest
 
 from keras_optimizers.checkpoint import Array, CheckpointError, migrate, read
-from keras_optimizers.checkpoint.storage import bundles, protobuf, supervision, tensor_tables
+from keras_optimizers.checkpoint.storage import (
+    bundles,
+    object_graphs,
+    protobuf,
+    supervision,
+    tensor_tables,
+)
 from keras_optimizers.checkpoint.storage.crc32c import crc32c, masked
 from keras_optimizers.checkpoint.storage.object_graphs import OBJECT_GRAPH
 from keras_optimizers.checkpoint.storage.tensor_tables import Table
@@ -304,6 +310,26 @@ def test_an_index_with_right_checksums_that_asks_for_too_much_is_refused(how, tm
         return
     with pytest.raises(CheckpointError, match="damaged or incomplete"):
         [held.read() for _, _, held in read(target).arrays()]
+
+
+def test_slots_of_another_shape_than_their_parameters_are_refused(tmp_path):
+    """The graph of objects has a right checksum, and says that a slot belongs elsewhere."""
+    pytest.importorskip("tensorflow")
+    source, target = files.source("object-2.15", "adam"), str(tmp_path / "exchanged")
+    nodes = list(object_graphs.parse_checkpoint_graph(Table(source).read_text(OBJECT_GRAPH)))
+    (place,) = (number for number, node in enumerate(nodes) if node.slots)
+    first, last = nodes[place].slots[0], nodes[place].slots[-1]
+    exchanged = [(first[0], *one[1:]) if one[0] == last[0] else one for one in nodes[place].slots]
+    exchanged = [
+        (last[0], *new[1:]) if old[0] == first[0] else new
+        for old, new in zip(nodes[place].slots, exchanged)
+    ]
+    nodes[place] = nodes[place]._replace(slots=exchanged)
+    tensors = bundles.open_bundle(source)
+    graph = np.asarray(object_graphs.written_checkpoint_graph(nodes), object)
+    bundles.write_bundle(target, [*sorted(tensors.items()), (OBJECT_GRAPH, Array.of(graph))])
+    with pytest.raises(CheckpointError, match=r"first_moment of '.*' has the shape"):
+        read(target, class_name="Adam")
 
 
 @pytest.mark.parametrize("how", ["as_it_is", "twice", "missing", "short", "dtype", "start"])
