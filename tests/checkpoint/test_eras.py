@@ -29,7 +29,7 @@ USUAL = {"amsgrad": True, "slot_order": "model", "clipnorm": "", "momentum_produ
         (KERAS_2, "unknown", {"slot_order": "unknown"}),
         (layouts.KERAS_3, "3.0.5 3.1", {"momentum_product": "first", "fixed": True}),
         (layouts.KERAS_3, "3.2 3.9.2", {"momentum_product": "first"}),
-        (layouts.KERAS_3, "3.10.0 3.11", {}),
+        (layouts.KERAS_3, "3.10.0 3.11 2.15.0", {}),
         (layouts.KERAS_2_3, "2.0.5 2.1.5 3.1 unknown", {}),
     ],
 )

@@ -33,4 +33,61 @@ EXPLAINED = {
             "Where both are equal, their quotient is exactly one, which is the other branch.",
         ),
     ],
+    "base": [
+        (
+            "created = None  # type: Any",
+            'created = ""  # type: Any',
+            "Neither names a task for the first scalar.",
+        ),
+    ],
+    "checkpoint.eras.releases": [
+        (
+            'Release((layouts.KERAS_2_2.name,), ("0", "2.0.0"), amsgrad=False, '
+            'slot_order="unknown"),',
+            'Release((layouts.KERAS_2_2.name,), ("XX0XX", "2.0.0"), amsgrad=False, '
+            'slot_order="unknown"),',
+            "A bound without a number holds for every version, as 0 does.",
+        ),
+        (
+            'Release((layouts.KERAS_2_2.name,), ("2.0.0", "2.0.6"), amsgrad=False, '
+            'slot_order="name"),',
+            'Release((layouts.KERAS_2_2.name,), ("XX2.0.0XX", "2.0.6"), amsgrad=False, '
+            'slot_order="name"),',
+            "Earlier versions are those of the release before, which is found first.",
+        ),
+        (
+            'Release((layouts.KERAS_2_2.name,), ("2.0.6", "2.1.3"), amsgrad=False),',
+            'Release((layouts.KERAS_2_2.name,), ("XX2.0.6XX", "2.1.3"), amsgrad=False),',
+            "Earlier versions are those of the releases before, which are found first.",
+        ),
+        *[
+            (before, after, "Nothing looks for this release by its versions.")
+            for before, after in (
+                ('_USUAL = Release((), ("", ""))', '_USUAL = Release((), ("XXXX", ""))'),
+                ('_USUAL = Release((), ("", ""))', '_USUAL = Release((), ("", "XXXX"))'),
+                (
+                    '_UNSAID = Release((layouts.KERAS_2_2.name,), ("", ""), slot_order="unknown")',
+                    '_UNSAID = Release((layouts.KERAS_2_2.name,), ("XXXX", ""), '
+                    'slot_order="unknown")',
+                ),
+                (
+                    '_UNSAID = Release((layouts.KERAS_2_2.name,), ("", ""), slot_order="unknown")',
+                    '_UNSAID = Release((layouts.KERAS_2_2.name,), ("", "XXXX"), '
+                    'slot_order="unknown")',
+                ),
+            )
+        ],
+        (
+            'first = names[0].split(":")[0].split("/")[-1] if names else ""',
+            'first = names[0].split(":")[0].split("/")[-1] if names else "XXXX"',
+            "Neither is the name of a count, which is all that is asked.",
+        ),
+    ],
+    "checkpoint.eras.weight_lists": [
+        (
+            "dealt[role] = items[size + index * count : size + (index + 1) * count]",
+            "dealt[role] = items[size - index * count : size + (index + 1) * count]",
+            "There is one such role at most, so its index is 0.",
+        ),
+    ],
 }  # type: Dict[str, List[Tuple[str, str, str]]]
