@@ -442,6 +442,40 @@ def test_a_velocity_may_be_there_or_not_whatever_the_momentum_is():
             assert values == {} and len(found.parameters) == 2 and found.iterations == 5
 
 
+def test_the_usual_order_is_tried_first_where_shapes_allow_others():
+    alike = [(2,)] * 3
+    two_groups = [count(), *of_shapes(1, 2, shapes=alike)]
+    _, values = listed(layouts.OPTIMIZER_V2, "Adam", two_groups, model=False)
+    assert values == {"first_moment": [1, 1, 1], "second_moment": [2, 2, 2]}
+    averages = [count(), weight(0.5), *of_shapes(8, shapes=alike[:2])]
+    _, values = listed(layouts.KERAS_3, "SGD", averages, {"use_ema": True}, model=False)
+    assert values == {}
+
+
+def test_moving_averages_do_not_hide_the_scalars_around_the_slots():
+    ema = {"use_ema": True}
+    start = [count(), weight(0.25)]
+    _, values = listed(layouts.KERAS_3, "Adagrad", [*start, *of_shapes(8, 1)], ema)
+    assert values == {"sum_of_squares": [1, 1]}
+    dealt = [weight(np.full(shape, value)) for shape in SHAPES.values() for value in (1, 2)]
+    weights = [*start, *of_shapes(8), *dealt, weight(0.5)]
+    found, values = listed(layouts.KERAS_3, "Nadam", weights, ema)
+    assert found.scalars == {"learning_rate": 0.25, "m_schedule": 0.5} and values == TWO_MOMENTS
+
+
+def test_the_velocity_of_one_parameter_is_no_scalar_without_a_place():
+    one = candidates()[:1]
+    weights = [count(), *of_shapes(1, shapes=[(2, 3)])]
+    found = weight_lists.parse(layouts.OPTIMIZER_V2, "SGD", {}, weights, one, "f")
+    assert list(found.slots) == ["velocity"]
+
+
+def test_a_third_group_of_adam_is_read_whatever_the_config_says():
+    weights = [count(), *of_shapes(1, 2, 3)]
+    _, values = listed(layouts.OPTIMIZER_V2, "Adam", weights, {"amsgrad": False})
+    assert values == dict(TWO_MOMENTS, largest_second_moment=[3, 3])
+
+
 def test_a_state_before_the_first_step_has_no_slots():
     found, values = listed(layouts.TF_KERAS_2_11, "Adam", [count(0)])
     assert values == {} and [one.name for one in found.parameters] == list(SHAPES)
@@ -563,7 +597,12 @@ def test_integers_are_no_slot(dtype):
     weights = [weight(5, "count", dtype)]
     with pytest.raises(CheckpointError, match="'count' of integers is no slot of Adagrad"):
         weight_lists._parse_variant(
-            KERAS_2, "Adagrad", weight_lists._Variant([], ["sum_of_squares"], []), weights, one, "f"
+            KERAS_2,
+            "Adagrad",
+            weight_lists._Variant([], ["sum_of_squares"], [], 0),
+            weights,
+            one,
+            "f",
         )
 
 

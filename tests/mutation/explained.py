@@ -85,6 +85,31 @@ EXPLAINED = {
     ],
     "checkpoint.eras.weight_lists": [
         (
+            'firsts += [without, [*without, "m_schedule"]]',
+            'firsts = [without, [*without, "m_schedule"]]',
+            "What is usual is one of these two. With two slots a parameter, only one of the two "
+            "fits a number of weights.",
+        ),
+        *[
+            (
+                "count = (end - len(first)) // (ahead + len(role_names)) "
+                "if ahead or role_names else 0",
+                after,
+                "Without groups ahead, or without slots, the number is not needed.",
+            )
+            for after in (
+                "count = (end - len(first)) // (ahead + len(role_names)) "
+                "if ahead and role_names else 0",
+                "count = (end - len(first)) // (ahead + len(role_names)) "
+                "if ahead or role_names else 1",
+            )
+        ],
+        (
+            'if weight.array.dtype.kind in "iu":  # a count, which another variant has as such',
+            'if weight.array.dtype.kind in "XXiuXX":  # a count, which another variant has as such',
+            "NumPy has no kind X, so the same kinds are found in the longer text.",
+        ),
+        (
             "dealt[role] = items[size + index * count : size + (index + 1) * count]",
             "dealt[role] = items[size - index * count : size + (index + 1) * count]",
             "There is one such role at most, so its index is 0.",
