@@ -490,6 +490,8 @@ def test_without_a_model_parameters_are_named_by_their_position():
         ("parameter_1", (3,), "float32"),
     ]
     assert found.parameters[0].value is None and values["infinity_norm"] == [2, 2]
+    found, values = listed(KERAS_2, "Adagrad", of_shapes(1), model=False)
+    assert len(found.parameters) == 2 and values == {"sum_of_squares": [1, 1]}
 
 
 def test_the_count_of_steps_may_be_missing_or_come_first_all_the_same():
