@@ -114,5 +114,10 @@ EXPLAINED = {
             "dealt[role] = items[size - index * count : size + (index + 1) * count]",
             "There is one such role at most, so its index is 0.",
         ),
+        (
+            "dealt[role] = items[size + index * count : size + (index + 1) * count]",
+            "dealt[role] = items[size + index * count : size + (index + 2) * count]",
+            "There is one such role at most, and the list ends behind it.",
+        ),
     ],
 }  # type: Dict[str, List[Tuple[str, str, str]]]
