@@ -166,7 +166,10 @@ def test_a_config_is_read_by_our_names():
     assert options == dict(expected, clipnorm=3.0) and options["amsgrad"] is True
     assert notes == []
     assert parsed(KERAS_2, "SGD", lr=0.5, nesterov=0)[0] == {"lr": 0.5, "nesterov": False}
-    assert parsed(layouts.OPTIMIZER_V2, "RMSprop", centered=1)[0] == {"centered": True}
+    assert parsed(KERAS_2, "SGD", nesterov=True)[0] == {"nesterov": True}
+    assert parsed(layouts.OPTIMIZER_V2, "RMSprop", centered=True)[0] == {"centered": True}
+    inside = {"epsilon": 0.5, "epsilon_inside_root": True}
+    assert parsed(KERAS_2, "Adagrad", **inside)[0] == inside
     later, notes = parsed(layouts.KERAS_3, "SGD", use_ema=True, weight_decay=0.5, decay=0.0)
     assert later == {"use_ema": True, "weight_decay": 0.5, "decay": 0.0} and notes == []
 

@@ -83,6 +83,13 @@ EXPLAINED = {
             "Neither is the name of a count, which is all that is asked.",
         ),
     ],
+    "checkpoint.eras.configs": [
+        (
+            'name = "lr" if key in ("learning_rate", "lr") else clipping.get(key, key)',
+            'name = "lr" if key in ("learning_rate", "XXlrXX") else clipping.get(key, key)',
+            "No era clips by `lr`, so it keeps its name on the other way too.",
+        ),
+    ],
     "checkpoint.eras.weight_lists": [
         (
             'firsts += [without, [*without, "m_schedule"]]',
