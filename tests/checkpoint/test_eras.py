@@ -252,6 +252,9 @@ def test_a_config_has_the_era_s_names_and_what_the_era_adds():
         "epsilon": 1e-7,
         "initial_accumulator_value": 0.0,
     }
+    assert written(KERAS_2, "Adagrad") == OPTIMIZERS["Adagrad"].defaults
+    assert "initial_accumulator_value" not in written(layouts.OPTIMIZER_V2, "SGD")
+    assert "decay" not in written(layouts.KERAS_3, "Adam")
     nadam = written(layouts.OPTIMIZER_V2, "Nadam")
     assert nadam["decay"] == nadam["schedule_decay"] == 0.004
     assert written(KERAS_2, "Nadam")["schedule_decay"] == 0.004
@@ -320,6 +323,7 @@ def test_the_optimizer_inside_a_loss_scale_is_unwrapped(name):
     wrapped = {"class_name": name, "config": {"inner_optimizer": inner}}
     found, left_out = configs.unwrapped(wrapped)
     assert found is inner and list(left_out) == ["loss_scale"]
+    assert left_out["loss_scale"].startswith("the wrapper LossScaleOptimizer and its scale")
 
 
 @pytest.mark.parametrize(
