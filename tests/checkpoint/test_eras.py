@@ -894,3 +894,103 @@ def test_groups_before_the_slots_follow_from_the_options():
         "the moving averages of the parameters"
     ]
     assert layouts.groups_ahead(KERAS_2, both) == []
+
+
+COMMON = {
+    "weight_decay": None,
+    "clipnorm": None,
+    "global_clipnorm": None,
+    "clipvalue": None,
+    "use_ema": False,
+    "ema_momentum": 0.99,
+    "ema_overwrite_frequency": None,
+}
+OF_SGD = {"learning_rate": 0.01, "momentum": 0.0, "nesterov": False}
+
+
+def test_later_eras_configs_have_all_arguments_at_values_that_do_nothing():
+    in_2_11 = dict(COMMON, **OF_SGD, name="SGD", jit_compile=False, is_legacy_optimizer=False)
+    assert written(layouts.TF_KERAS_2_11, "SGD") == in_2_11
+    more = {"loss_scale_factor": None, "gradient_accumulation_steps": None}
+    assert written(layouts.KERAS_3, "SGD") == dict(COMMON, **OF_SGD, **more, name="sgd")
+    assert written(layouts.KERAS_2_3, "SGD") == dict(OF_SGD, decay=0.0)
+
+
+def test_a_written_file_names_the_version_of_its_era():
+    versions = {name: layout.keras_version for name, layout in layouts.LAYOUTS.items()}
+    assert versions == {
+        "keras-optimizers": "2.2.4-tf",
+        "tf-keras-1.10": "2.1.6-tf",
+        "keras-2.2": "2.2.4",
+        "keras-2.3": "2.3.1",
+        "optimizer-v2": "2.2.4-tf",
+        "tf-keras-2.11": "2.15.0",
+        "keras-3": "3.10.0",
+    }
+    reading_older = [n for n, layout in layouts.LAYOUTS.items() if layout.reads_older_architectures]
+    assert reading_older == ["keras-optimizers", "optimizer-v2", "tf-keras-2.11"]
+
+
+def test_object_checkpoints_of_the_new_optimizers_hold_their_slots_in_lists():
+    found = {
+        class_name: [lists[role] for role in layouts.roles(LISTED, class_name, EVERYTHING)]
+        for class_name, lists in LISTED.slot_lists.items()
+    }
+    assert found == {
+        "SGD": ["momentums"],
+        "RMSprop": ["_velocities", "_momentums", "_average_gradients"],
+        "Adagrad": ["_accumulators"],
+        "Adadelta": ["_accumulated_grads", "_accumulated_delta_vars"],
+        "Adam": ["_momentums", "_velocities", "_velocity_hats"],
+        "Adamax": ["_m", "_u"],
+        "Nadam": ["_momentums", "_velocities"],
+    }
+    assert not layouts.OBJECT_CHECKPOINT.slot_lists
+    assert LISTED.momentum_product == "apart"
+
+
+LISTED = layouts.OBJECT_CHECKPOINT_2_11
+
+
+def test_every_layout_is_found_by_its_own_name():
+    assert list(layouts.LAYOUTS) == [
+        "keras-optimizers",
+        "tf-keras-1.10",
+        "keras-2.2",
+        "keras-2.3",
+        "optimizer-v2",
+        "tf-keras-2.11",
+        "keras-3",
+    ]
+    others = ["saver", "saver-tf-train", "checkpoint", "checkpoint-ours", "checkpoint-2.11"]
+    assert list(layouts._ALL_LAYOUTS) == [*layouts.LAYOUTS, *others]
+    assert all(layout.name == name for name, layout in layouts._ALL_LAYOUTS.items())
+
+
+def test_what_only_some_eras_know():
+    known = layouts._ALL_LAYOUTS.items()
+    later = ["tf-keras-2.11", "keras-3", "checkpoint-2.11"]
+    schedules = [name for name, layout in known if layout.schedules]
+    assert set(schedules) == {"optimizer-v2", "checkpoint", *later}
+    assert [name for name, layout in known if layout.weight_decay] == later
+    assert [name for name, layout in known if layout.decay == "schedule"] == later
+    extended = [name for name, layout in known if layout.extended_rmsprop]
+    assert set(extended) == {"optimizer-v2", "checkpoint", "saver-tf-train", *later}
+    accumulators = [name for name, layout in known if layout.accumulator_argument]
+    assert set(accumulators) == {"optimizer-v2", "checkpoint", *later}
+    only_later = {name: list(layout.later_clipping) for name, layout in known}
+    assert {name for name, clipping in only_later.items() if clipping} == {
+        "optimizer-v2",
+        "checkpoint",
+    }
+    assert only_later["optimizer-v2"] == ["global_clipnorm"]
+    fixed = {name: layout.schedule_decay for name, layout in known if layout.schedule_decay}
+    assert fixed == dict.fromkeys(later, 1.0)
+
+
+def test_roles_alternate_for_each_parameter_where_a_class_has_several():
+    for class_name in ("Adadelta", "Adam", "Adamax", "Nadam"):
+        slots = arranged(layouts.TF_KERAS_2_11, a_state(class_name))[1:]
+        assert [value for _, value in slots] == [1, 2, 1, 2]
+        slots = arranged(layouts.OPTIMIZER_V2, a_state(class_name))[-4:]
+        assert [value for _, value in slots] == [1, 1, 2, 2]

@@ -90,6 +90,18 @@ EXPLAINED = {
             "No era clips by `lr`, so it keeps its name on the other way too.",
         ),
     ],
+    "checkpoint.eras.layouts": [
+        (
+            '"momentum": "momentum",',
+            '"XXmomentumXX": "momentum",',
+            "A role without a name of the era's own keeps ours, which is the same here.",
+        ),
+        (
+            'momentum_product="",',
+            'momentum_product="XXXX",',
+            "Every text but the three places means that the product is nowhere.",
+        ),
+    ],
     "checkpoint.eras.weight_lists": [
         (
             'firsts += [without, [*without, "m_schedule"]]',
