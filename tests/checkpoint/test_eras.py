@@ -865,7 +865,7 @@ def test_what_an_era_clips_by_and_says_of_itself():
         "checkpoint-ours",
         "saver-tf-train",
     }
-    assert layouts.package_of("unknown") == ""
+    assert layouts.package_of("saver") == layouts.package_of("unknown") == ""
 
 
 def test_defaults_and_fixed_normalizations_are_looked_up_by_the_layout_s_name():
@@ -994,3 +994,8 @@ def test_roles_alternate_for_each_parameter_where_a_class_has_several():
         assert [value for _, value in slots] == [1, 2, 1, 2]
         slots = arranged(layouts.OPTIMIZER_V2, a_state(class_name))[-4:]
         assert [value for _, value in slots] == [1, 1, 2, 2]
+
+
+def test_a_slot_of_keras_3_has_the_parameter_s_name_without_slashes():
+    name = layouts.slot_name(layouts.KERAS_3, "Adam", "first_moment", "a/b/kernel", 0)
+    assert name == "adam/a_b_kernel_momentum"
