@@ -471,3 +471,27 @@ def test_flags_are_in_the_config_only_when_set():
         assert keras_optimizers.SGD(**{name: True}).get_config()[name] is True
         with pytest.raises((TypeError, ValueError), match=name):
             keras_optimizers.SGD(**{name: "yes"})
+
+
+class PlainDescent(keras_optimizers.Optimizer):
+    """An optimizer without slots, which says nothing about them."""
+
+    def __init__(self, lr=0.25, **kwargs):
+        super().__init__(**kwargs)
+        self._create_scalars(iterations=0, lr=lr)
+
+    def step_coefficients(self, scalars):
+        return {"lr": scalars["lr"]}
+
+    def update_rule(self, parameter, gradient, slots, coefficients):
+        return parameter - coefficients.lr * gradient, {}
+
+
+def test_a_subclass_needs_to_name_no_slots_and_no_weights():
+    optimizer = PlainDescent()
+    variable = K.variable([1.0, -2.0])
+    updates = optimizer.get_updates(tf.reduce_sum(variable * variable), [variable])
+    assert optimizer.weights == [optimizer.iterations]
+    K.get_session().run(updates)
+    assert K.get_value(variable).tolist() == [0.5, -1.0]
+    assert K.get_value(optimizer.iterations) == 1
