@@ -495,3 +495,9 @@ def test_a_subclass_needs_to_name_no_slots_and_no_weights():
     K.get_session().run(updates)
     assert K.get_value(variable).tolist() == [0.5, -1.0]
     assert K.get_value(optimizer.iterations) == 1
+
+
+def test_gradients_may_be_asked_of_one_variable_as_the_callback_tensorboard_does():
+    variable = K.variable([3.0, -1.0])
+    (found,) = keras_optimizers.SGD().get_gradients(tf.reduce_sum(variable**2), variable)
+    assert K.get_session().run(found).tolist() == [6.0, -2.0]
