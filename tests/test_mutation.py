@@ -79,9 +79,10 @@ def test_tests_that_call_the_function_come_first_and_those_that_failed_beside_it
         selection.Measured("elsewhere", 0.1, {"/a.py": [50], "/b.py": [10]}),
         selection.Measured("fast", 0.1, {"/a.py": [10]}),
     ]
-    order = selection.Order(tests, "/a.py")
+    order = selection.Order("/a.py")
+    assert order.added(tests[:2]) == tests[:2] and order.added(tests) == tests[2:]
     assert order.batches(12, 10) == [["fast", "slow"], ["elsewhere"]]
-    assert order.batches(12, 10, quick=True) == [["fast", "slow"]]
+    assert order.batches(12, 10, among=tests[:1]) == [["slow"]]
     assert order.batches(1, None) == [["elsewhere", "fast", "slow"]]
     for _ in range(3):
         order.learn(12, "failed: FAILED slow")

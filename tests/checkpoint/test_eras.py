@@ -29,7 +29,7 @@ USUAL = {"amsgrad": True, "slot_order": "model", "clipnorm": "", "momentum_produ
         (KERAS_2, "unknown", {"slot_order": "unknown"}),
         (layouts.KERAS_3, "3.0.5 3.1", {"momentum_product": "first", "fixed": True}),
         (layouts.KERAS_3, "3.2 3.9.2", {"momentum_product": "first"}),
-        (layouts.KERAS_3, "3.10.0 3.11", {}),
+        (layouts.KERAS_3, "3.10.0 3.11 2.15.0", {}),
         (layouts.KERAS_2_3, "2.0.5 2.1.5 3.1 unknown", {}),
     ],
 )
@@ -166,7 +166,10 @@ def test_a_config_is_read_by_our_names():
     assert options == dict(expected, clipnorm=3.0) and options["amsgrad"] is True
     assert notes == []
     assert parsed(KERAS_2, "SGD", lr=0.5, nesterov=0)[0] == {"lr": 0.5, "nesterov": False}
-    assert parsed(layouts.OPTIMIZER_V2, "RMSprop", centered=1)[0] == {"centered": True}
+    assert parsed(KERAS_2, "SGD", nesterov=True)[0] == {"nesterov": True}
+    assert parsed(layouts.OPTIMIZER_V2, "RMSprop", centered=True)[0] == {"centered": True}
+    inside = {"epsilon": 0.5, "epsilon_inside_root": True}
+    assert parsed(KERAS_2, "Adagrad", **inside)[0] == inside
     later, notes = parsed(layouts.KERAS_3, "SGD", use_ema=True, weight_decay=0.5, decay=0.0)
     assert later == {"use_ema": True, "weight_decay": 0.5, "decay": 0.0} and notes == []
 
@@ -249,6 +252,9 @@ def test_a_config_has_the_era_s_names_and_what_the_era_adds():
         "epsilon": 1e-7,
         "initial_accumulator_value": 0.0,
     }
+    assert written(KERAS_2, "Adagrad") == OPTIMIZERS["Adagrad"].defaults
+    assert "initial_accumulator_value" not in written(layouts.OPTIMIZER_V2, "SGD")
+    assert "decay" not in written(layouts.KERAS_3, "Adam")
     nadam = written(layouts.OPTIMIZER_V2, "Nadam")
     assert nadam["decay"] == nadam["schedule_decay"] == 0.004
     assert written(KERAS_2, "Nadam")["schedule_decay"] == 0.004
@@ -317,6 +323,7 @@ def test_the_optimizer_inside_a_loss_scale_is_unwrapped(name):
     wrapped = {"class_name": name, "config": {"inner_optimizer": inner}}
     found, left_out = configs.unwrapped(wrapped)
     assert found is inner and list(left_out) == ["loss_scale"]
+    assert left_out["loss_scale"].startswith("the wrapper LossScaleOptimizer and its scale")
 
 
 @pytest.mark.parametrize(
@@ -442,6 +449,40 @@ def test_a_velocity_may_be_there_or_not_whatever_the_momentum_is():
             assert values == {} and len(found.parameters) == 2 and found.iterations == 5
 
 
+def test_the_usual_order_is_tried_first_where_shapes_allow_others():
+    alike = [(2,)] * 3
+    two_groups = [count(), *of_shapes(1, 2, shapes=alike)]
+    _, values = listed(layouts.OPTIMIZER_V2, "Adam", two_groups, model=False)
+    assert values == {"first_moment": [1, 1, 1], "second_moment": [2, 2, 2]}
+    averages = [count(), weight(0.5), *of_shapes(8, shapes=alike[:2])]
+    _, values = listed(layouts.KERAS_3, "SGD", averages, {"use_ema": True}, model=False)
+    assert values == {}
+
+
+def test_moving_averages_do_not_hide_the_scalars_around_the_slots():
+    ema = {"use_ema": True}
+    start = [count(), weight(0.25)]
+    _, values = listed(layouts.KERAS_3, "Adagrad", [*start, *of_shapes(8, 1)], ema)
+    assert values == {"sum_of_squares": [1, 1]}
+    dealt = [weight(np.full(shape, value)) for shape in SHAPES.values() for value in (1, 2)]
+    weights = [*start, *of_shapes(8), *dealt, weight(0.5)]
+    found, values = listed(layouts.KERAS_3, "Nadam", weights, ema)
+    assert found.scalars == {"learning_rate": 0.25, "m_schedule": 0.5} and values == TWO_MOMENTS
+
+
+def test_the_velocity_of_one_parameter_is_no_scalar_without_a_place():
+    one = candidates()[:1]
+    weights = [count(), *of_shapes(1, shapes=[(2, 3)])]
+    found = weight_lists.parse(layouts.OPTIMIZER_V2, "SGD", {}, weights, one, "f")
+    assert list(found.slots) == ["velocity"]
+
+
+def test_a_third_group_of_adam_is_read_whatever_the_config_says():
+    weights = [count(), *of_shapes(1, 2, 3)]
+    _, values = listed(layouts.OPTIMIZER_V2, "Adam", weights, {"amsgrad": False})
+    assert values == dict(TWO_MOMENTS, largest_second_moment=[3, 3])
+
+
 def test_a_state_before_the_first_step_has_no_slots():
     found, values = listed(layouts.TF_KERAS_2_11, "Adam", [count(0)])
     assert values == {} and [one.name for one in found.parameters] == list(SHAPES)
@@ -456,6 +497,8 @@ def test_without_a_model_parameters_are_named_by_their_position():
         ("parameter_1", (3,), "float32"),
     ]
     assert found.parameters[0].value is None and values["infinity_norm"] == [2, 2]
+    found, values = listed(KERAS_2, "Adagrad", of_shapes(1), model=False)
+    assert len(found.parameters) == 2 and values == {"sum_of_squares": [1, 1]}
 
 
 def test_the_count_of_steps_may_be_missing_or_come_first_all_the_same():
@@ -563,7 +606,12 @@ def test_integers_are_no_slot(dtype):
     weights = [weight(5, "count", dtype)]
     with pytest.raises(CheckpointError, match="'count' of integers is no slot of Adagrad"):
         weight_lists._parse_variant(
-            KERAS_2, "Adagrad", weight_lists._Variant([], ["sum_of_squares"], []), weights, one, "f"
+            KERAS_2,
+            "Adagrad",
+            weight_lists._Variant([], ["sum_of_squares"], [], 0),
+            weights,
+            one,
+            "f",
         )
 
 
@@ -817,7 +865,7 @@ def test_what_an_era_clips_by_and_says_of_itself():
         "checkpoint-ours",
         "saver-tf-train",
     }
-    assert layouts.package_of("unknown") == ""
+    assert layouts.package_of("saver") == layouts.package_of("unknown") == ""
 
 
 def test_defaults_and_fixed_normalizations_are_looked_up_by_the_layout_s_name():
@@ -846,3 +894,108 @@ def test_groups_before_the_slots_follow_from_the_options():
         "the moving averages of the parameters"
     ]
     assert layouts.groups_ahead(KERAS_2, both) == []
+
+
+COMMON = {
+    "weight_decay": None,
+    "clipnorm": None,
+    "global_clipnorm": None,
+    "clipvalue": None,
+    "use_ema": False,
+    "ema_momentum": 0.99,
+    "ema_overwrite_frequency": None,
+}
+OF_SGD = {"learning_rate": 0.01, "momentum": 0.0, "nesterov": False}
+
+
+def test_later_eras_configs_have_all_arguments_at_values_that_do_nothing():
+    in_2_11 = dict(COMMON, **OF_SGD, name="SGD", jit_compile=False, is_legacy_optimizer=False)
+    assert written(layouts.TF_KERAS_2_11, "SGD") == in_2_11
+    more = {"loss_scale_factor": None, "gradient_accumulation_steps": None}
+    assert written(layouts.KERAS_3, "SGD") == dict(COMMON, **OF_SGD, **more, name="sgd")
+    assert written(layouts.KERAS_2_3, "SGD") == dict(OF_SGD, decay=0.0)
+
+
+def test_a_written_file_names_the_version_of_its_era():
+    versions = {name: layout.keras_version for name, layout in layouts.LAYOUTS.items()}
+    assert versions == {
+        "keras-optimizers": "2.2.4-tf",
+        "tf-keras-1.10": "2.1.6-tf",
+        "keras-2.2": "2.2.4",
+        "keras-2.3": "2.3.1",
+        "optimizer-v2": "2.2.4-tf",
+        "tf-keras-2.11": "2.15.0",
+        "keras-3": "3.10.0",
+    }
+    reading_older = [n for n, layout in layouts.LAYOUTS.items() if layout.reads_older_architectures]
+    assert reading_older == ["keras-optimizers", "optimizer-v2", "tf-keras-2.11"]
+
+
+def test_object_checkpoints_of_the_new_optimizers_hold_their_slots_in_lists():
+    found = {
+        class_name: [lists[role] for role in layouts.roles(LISTED, class_name, EVERYTHING)]
+        for class_name, lists in LISTED.slot_lists.items()
+    }
+    assert found == {
+        "SGD": ["momentums"],
+        "RMSprop": ["_velocities", "_momentums", "_average_gradients"],
+        "Adagrad": ["_accumulators"],
+        "Adadelta": ["_accumulated_grads", "_accumulated_delta_vars"],
+        "Adam": ["_momentums", "_velocities", "_velocity_hats"],
+        "Adamax": ["_m", "_u"],
+        "Nadam": ["_momentums", "_velocities"],
+    }
+    assert not layouts.OBJECT_CHECKPOINT.slot_lists
+    assert LISTED.momentum_product == "apart"
+
+
+LISTED = layouts.OBJECT_CHECKPOINT_2_11
+
+
+def test_every_layout_is_found_by_its_own_name():
+    assert list(layouts.LAYOUTS) == [
+        "keras-optimizers",
+        "tf-keras-1.10",
+        "keras-2.2",
+        "keras-2.3",
+        "optimizer-v2",
+        "tf-keras-2.11",
+        "keras-3",
+    ]
+    others = ["saver", "saver-tf-train", "checkpoint", "checkpoint-ours", "checkpoint-2.11"]
+    assert list(layouts._ALL_LAYOUTS) == [*layouts.LAYOUTS, *others]
+    assert all(layout.name == name for name, layout in layouts._ALL_LAYOUTS.items())
+
+
+def test_what_only_some_eras_know():
+    known = layouts._ALL_LAYOUTS.items()
+    later = ["tf-keras-2.11", "keras-3", "checkpoint-2.11"]
+    schedules = [name for name, layout in known if layout.schedules]
+    assert set(schedules) == {"optimizer-v2", "checkpoint", *later}
+    assert [name for name, layout in known if layout.weight_decay] == later
+    assert [name for name, layout in known if layout.decay == "schedule"] == later
+    extended = [name for name, layout in known if layout.extended_rmsprop]
+    assert set(extended) == {"optimizer-v2", "checkpoint", "saver-tf-train", *later}
+    accumulators = [name for name, layout in known if layout.accumulator_argument]
+    assert set(accumulators) == {"optimizer-v2", "checkpoint", *later}
+    only_later = {name: list(layout.later_clipping) for name, layout in known}
+    assert {name for name, clipping in only_later.items() if clipping} == {
+        "optimizer-v2",
+        "checkpoint",
+    }
+    assert only_later["optimizer-v2"] == ["global_clipnorm"]
+    fixed = {name: layout.schedule_decay for name, layout in known if layout.schedule_decay}
+    assert fixed == dict.fromkeys(later, 1.0)
+
+
+def test_roles_alternate_for_each_parameter_where_a_class_has_several():
+    for class_name in ("Adadelta", "Adam", "Adamax", "Nadam"):
+        slots = arranged(layouts.TF_KERAS_2_11, a_state(class_name))[1:]
+        assert [value for _, value in slots] == [1, 2, 1, 2]
+        slots = arranged(layouts.OPTIMIZER_V2, a_state(class_name))[-4:]
+        assert [value for _, value in slots] == [1, 1, 2, 2]
+
+
+def test_a_slot_of_keras_3_has_the_parameter_s_name_without_slashes():
+    name = layouts.slot_name(layouts.KERAS_3, "Adam", "first_moment", "a/b/kernel", 0)
+    assert name == "adam/a_b_kernel_momentum"

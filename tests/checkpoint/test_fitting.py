@@ -9,7 +9,6 @@ from keras_optimizers.checkpoint import (
     Parameter,
     Provenance,
     Report,
-    fitting,
     mathematics,
 )
 from keras_optimizers.checkpoint.eras import layouts
@@ -270,15 +269,15 @@ def test_epsilon_goes_outside_the_root_as_what_it_adds_for_the_median():
     assert fitted(state)[0].hyperparameters["epsilon"] == float(np.sqrt(0.75))
 
 
-def test_the_median_is_that_of_the_first_slot_and_of_some_elements_of_a_large_one(monkeypatch):
-    monkeypatch.setattr(fitting, "_SAMPLE", 2)
-    state = a_state("Adadelta", epsilon=0.75, epsilon_inside_root=True, shape=(5,), names=("k",))
-    every_second = [0.25, 9.0, 0.25, 9.0, 0.25]  # 5 // 2 = 2
-    state.slots["mean_square_gradient"]["k"] = Array.of(np.float32(every_second))
-    assert fitted(state)[0].hyperparameters["epsilon"] == 0.5
-    state.slots["mean_square_gradient"]["k"] = Array.of(np.float32([0.25, 9.0, 9.0]))
-    state.parameters = [Parameter("k", (3,), "float32")]
-    assert fitted(state)[0].hyperparameters["epsilon"] < 0.2  # all three: 3 // 2 = 1
+def test_the_median_is_that_of_the_first_slot_and_of_every_second_element_of_a_large_one():
+    for size, every_second in ((199999, False), (200000, True)):
+        inside = {"epsilon": 0.75, "epsilon_inside_root": True}
+        state = a_state("Adadelta", shape=(size,), names=("k",), **inside)
+        values = np.full(size, 9.0, np.float32)
+        values[::2] = 0.25
+        values[:4] = 9.0  # so that these are not the half of all
+        state.slots["mean_square_gradient"]["k"] = Array.of(values)
+        assert (fitted(state)[0].hyperparameters["epsilon"] == 0.5) == every_second
 
 
 def test_an_epsilon_of_zero_is_the_same_on_both_sides():

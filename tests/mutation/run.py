@@ -4,7 +4,7 @@
     python -m tests.mutation.run sgd --line 61       # the mutants of one line
     python -m tests.mutation.run sgd --write         # and put the counts into docs/mutation.md
     python -m tests.mutation.run --list sgd          # show the mutants, run nothing
-    python -m tests.mutation.run sgd --quick         # without the tests that call another function
+    python -m tests.mutation.run sgd --groups 1      # a first look, by the first group of tests
 
 mutmut makes the mutants. It does not run them: it starts a process for each, which here would
 spend its time in the import of TensorFlow. This program imports TensorFlow once and forks for each
@@ -258,23 +258,21 @@ def import_once() -> None:
         raise RuntimeError("the package is imported already, so no mutant would be seen")
 
 
-def measured_tests(module: str) -> List[selection.Measured]:
-    """The module's tests and what they call; they are run where something has changed since."""
+def measured_tests(tests: Tests, log: str) -> List[selection.Measured]:
+    """What these tests call and how long they take; they run where something has changed since."""
+    paths, expression = tests
     package = _hash(PACKAGE)
     known, missing = [], {}
-    for paths, expression in MODULES[module]:
-        for path in paths:
-            state = hashlib.sha1((package + _hash(path) + expression).encode()).hexdigest()
-            name = "%s.%s.tests.json" % (path.replace("/", "-"), state[:12])
-            known.append(os.path.join(RESULTS, name))
-            if not os.path.exists(known[-1]):
-                missing[known[-1]] = ([path], expression)
-    log = os.path.join(RESULTS, module + ".log")
+    for path in paths:
+        state = hashlib.sha1((package + _hash(path) + expression).encode()).hexdigest()
+        name = "%s.%s.tests.json" % (path.replace("/", "-"), state[:12])
+        known.append(os.path.join(RESULTS, name))
+        if not os.path.exists(known[-1]):
+            missing[known[-1]] = ([path], expression)
     outcome = in_child(lambda: _record(missing), None, log, _HANGS)
     if outcome != "passed":
-        raise RuntimeError("%s: unchanged, its tests: %s (see %s)" % (module, outcome, log))
-    tests = {test.name: test for path in known for test in selection.read(path)}
-    return list(tests.values())
+        raise RuntimeError("unchanged, the tests %s: %s (see %s)" % (paths, outcome, log))
+    return [test for path in known for test in selection.read(path)]
 
 
 def _hash(path: str) -> str:
@@ -286,8 +284,12 @@ def _hash(path: str) -> str:
     return content.hexdigest()
 
 
-def measure(module: str, line: Optional[int], again: bool, quick: bool) -> Dict[str, Any]:
-    """Run all mutants of a module; what .mutation/MODULE.json holds is not run again."""
+def measure(module: str, line: Optional[int], again: bool, groups: int) -> Dict[str, Any]:
+    """Run all mutants of a module; what .mutation/MODULE.json holds is not run again.
+
+    `groups` is how many groups of the module's tests may run. The later ones are measured only
+    where a mutant has survived those before.
+    """
     os.makedirs(RESULTS, exist_ok=True)
     results_path = os.path.join(RESULTS, module + ".json")
     log = os.path.join(RESULTS, module + ".log")
@@ -311,18 +313,21 @@ def measure(module: str, line: Optional[int], again: bool, quick: bool) -> Dict[
             to_run.append((key, mutant))
     if not to_run:
         return outcomes
-    tests = measured_tests(module)
-    taken = sum(test.seconds for test in tests)
-    limit = 30 + 5 * taken
-    print("%s: %d tests take %.0f s of processor time" % (module, len(tests), taken), flush=True)
-    order = selection.Order(tests, path_of(module)[len(PACKAGE) :])
+    order = selection.Order(path_of(module)[len(PACKAGE) :])
+    not_measured = MODULES[module][:groups]
     with open(path_of(module), encoding="utf-8") as source_file:
         source = source_file.read()
     for key, mutant in to_run:
-        function = selection.function_at(source, mutant.line)
-        batches = order.batches(mutant.line, function, quick)
-        finder = _Finder(module, mutant.source)
-        outcome = in_child(lambda: _run_batches(batches), finder, log, limit)  # noqa: B023
+        place = (mutant.line, selection.function_at(source, mutant.line))
+        finder, outcome = _Finder(module, mutant.source), "passed"
+        batches = order.batches(*place)
+        while outcome == "passed" and (batches or not_measured):
+            if not batches:
+                new = order.added(measured_tests(not_measured.pop(0), log))
+                batches = order.batches(*place, among=new)
+            limit = 30 + 5 * sum(test.seconds for test in order.tests)
+            outcome = in_child(lambda: _run_batches(batches), finder, log, limit)  # noqa: B023
+            batches = []
         outcomes[key] = known[key] = outcome
         with open(results_path, "w") as file:
             json.dump(known, file, indent=1)
@@ -339,7 +344,7 @@ def main() -> int:
     parser.add_argument("--again", action="store_true", help="also those that failed before")
     parser.add_argument("--write", action="store_true", help="put the counts into docs/mutation.md")
     parser.add_argument(
-        "--quick", action="store_true", help="only the tests that call the function of the mutant"
+        "--groups", type=int, default=99, help="only so many groups of each module's tests"
     )
     options = parser.parse_args()
     modules = options.modules or list(MODULES)
@@ -355,7 +360,7 @@ def main() -> int:
     import_once()
     found = {}
     for module in modules:
-        outcomes = list(measure(module, options.line, options.again, options.quick).values())
+        outcomes = list(measure(module, options.line, options.again, options.groups).values())
         counts = {
             "killed": sum(outcome.startswith("failed") for outcome in outcomes),
             "too slow": outcomes.count("too slow"),

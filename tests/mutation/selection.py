@@ -143,15 +143,25 @@ class Order:
     `file_name` is the module's, from the package's folder on.
     """
 
-    def __init__(self, tests: List[Measured], file_name: str) -> None:
-        self.tests, self.file_name = tests, file_name
+    def __init__(self, file_name: str) -> None:
+        self.tests = []  # type: List[Measured]
+        self.file_name = file_name
         self._kills = collections.defaultdict(list)  # type: Dict[str, List[int]]
+
+    def added(self, tests: List[Measured]) -> List[Measured]:
+        """Take these tests too; those of them that are new."""
+        names = {test.name for test in self.tests}
+        new = [test for test in tests if test.name not in names]
+        self.tests += new
+        return new
 
     def learn(self, line: int, outcome: str) -> None:
         """`outcome` is "failed: FAILED TEST" for a mutant of this line."""
         self._kills[outcome.rpartition("FAILED ")[2]].append(line)
 
-    def batches(self, line: int, function: Optional[int], quick: bool = False) -> List[List[str]]:
+    def batches(
+        self, line: int, function: Optional[int], among: Optional[List[Measured]] = None
+    ) -> List[List[str]]:
         """A few tests that are likely to fail, others that call the function, all others."""
 
         def worth(test: Measured) -> float:
@@ -159,8 +169,7 @@ class Order:
             return (kills + 0.02) / (test.seconds + 0.05)
 
         calling, others = [], []
-        for test in sorted(self.tests, key=worth, reverse=True):
+        for test in sorted(self.tests if among is None else among, key=worth, reverse=True):
             calls = function is None or function in test.functions.get(self.file_name, ())
             (calling if calls else others).append(test.name)
-        batches = [calling[:FIRST], calling[FIRST:], [] if quick else others]
-        return [names for names in batches if names]
+        return [names for names in (calling[:FIRST], calling[FIRST:], others) if names]
