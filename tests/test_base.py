@@ -501,3 +501,54 @@ def test_gradients_may_be_asked_of_one_variable_as_the_callback_tensorboard_does
     variable = K.variable([3.0, -1.0])
     (found,) = keras_optimizers.SGD().get_gradients(tf.reduce_sum(variable**2), variable)
     assert K.get_session().run(found).tolist() == [6.0, -2.0]
+
+
+def test_an_epsilon_that_is_given_is_taken_and_one_of_none_is_the_host_s():
+    assert keras_optimizers.Adam(epsilon=0.5).epsilon == 0.5
+    assert keras_optimizers.Adam(epsilon=None).epsilon == K.epsilon()
+
+
+# Parameter servers: no cluster is needed to see where ops are.
+
+
+def counted_on(device):
+    """An optimizer on one server whose count is on `device`, and the op that counts."""
+    with tf.device("/job:ps/task:1"):
+        optimizer = keras_optimizers.SGD(lr=0.1, momentum=0.9, decay=0.1)
+        variable = tf.get_variable("weight", initializer=[1.0], use_resource=True)
+    with tf.device(device):
+        optimizer.iterations = tf.Variable(np.int64(0), use_resource=True, name="step")
+    updates = optimizer.get_updates(tf.reduce_sum(variable), [variable])
+    return optimizer, updates[0]
+
+
+def test_a_count_on_another_server_waits_for_one_message():
+    for server, grouped in (("/job:ps/task:0", True), ("/job:ps/task:1", False)):
+        optimizer, counting = counted_on(server)
+        assert optimizer._home() is optimizer.lr
+        waits_for = counting.inputs[1].op.control_inputs
+        from_the_rate_s = [one for one in waits_for if one.device == "/job:ps/task:1"]
+        assert (len(from_the_rate_s) == 1) == grouped
+        readers = from_the_rate_s[0].control_inputs if grouped else from_the_rate_s
+        assert {one.type for one in readers} >= {"ReadVariableOp", "Mul"}
+        tf.reset_default_graph()
+
+
+def test_an_optimizer_without_a_server_is_where_its_count_is():
+    optimizer = keras_optimizers.SGD(lr=0.1)
+    assert optimizer._home() is optimizer.iterations
+    with tf.device("/job:ps/task:1"):
+        optimizer = keras_optimizers.SGD(lr=0.1)
+    assert optimizer._home() is optimizer.lr
+
+
+def test_nothing_is_written_before_the_rows_of_a_lookup_are_known():
+    class GivenRows(keras_optimizers.SGD):
+        def get_gradients(self, loss, params):
+            return [tf.IndexedSlices(tf.ones([1, 2]), rows) for _ in params]
+
+    rows = tf.placeholder(tf.int32, [1], name="rows")
+    table = K.variable(np.ones((3, 2)))
+    GivenRows().get_updates(tf.constant(0.0), [table])
+    everything_read = tf.get_default_graph().get_operation_by_name("everything_read")
+    assert rows.op in everything_read.control_inputs

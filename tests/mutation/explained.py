@@ -35,6 +35,11 @@ EXPLAINED = {
     ],
     "base": [
         (
+            'everything_read = tf.group(name="everything_read")',
+            'everything_read = tf.group(name="XXeverything_readXX")',
+            "The op's name is for people who look at the graph.",
+        ),
+        (
             "created = None  # type: Any",
             'created = ""  # type: Any',
             "Neither names a task for the first scalar.",
