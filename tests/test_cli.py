@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -22,7 +23,16 @@ def run(*arguments, **options):
     done = subprocess.run(
         list(arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, **options
     )
-    return done.returncode, done.stdout.decode(), done.stderr.decode()
+    return done.returncode, done.stdout.decode(), without_log(done.stderr.decode())
+
+
+def without_log(errors):
+    """Standard error without what TensorFlow 2 logs when it is imported, at any log level."""
+    logged = re.compile(
+        r"(WARNING: All log messages before|[IWE]\d{4} \d\d|To enable the following)"
+    )
+    lines = errors.splitlines(keepends=True)
+    return "".join(line for line in lines if not logged.match(line))
 
 
 @pytest.fixture

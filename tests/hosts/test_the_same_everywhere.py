@@ -51,8 +51,9 @@ def in_a_raw_session(optimizer):
         tf.Variable((0.2 * random.standard_normal(shape)).astype("float32"), use_resource=resource)
         for shape, resource in [((64, 20), True), ((20,), False), ((20, 10), False), ((10,), True)]
     ]
-    hidden = tf.nn.relu(tf.matmul(inputs, variables[0]) + variables[1])
-    outputs = tf.nn.softmax(tf.matmul(hidden, variables[2]) + variables[3])
+    # The ops of a Dense layer: TensorFlow 2 joins a product and its bias into one kernel.
+    hidden = tf.nn.relu(tf.nn.bias_add(tf.matmul(inputs, variables[0]), variables[1]))
+    outputs = tf.nn.softmax(tf.nn.bias_add(tf.matmul(hidden, variables[2]), variables[3]))
     loss = keras.losses.CategoricalCrossentropy()(labels, outputs)
     step = tf.group(*optimizer.get_updates(loss, variables))
     with tf.Session() as session:
