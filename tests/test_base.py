@@ -9,6 +9,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 import keras_optimizers
+from keras_optimizers import hosts
 from keras_optimizers.tensorflow_private import HOST_OPTIMIZERS as upstream
 from keras_optimizers.variables import is_variable
 from tests.training import CLASS_NAMES, K, configured, make_trainable
@@ -208,6 +209,7 @@ def test_eager_execution_is_refused_with_what_to_call():
 import tensorflow as tf
 tf.compat.v1.enable_eager_execution()
 import keras_optimizers
+from keras_optimizers import hosts
 for make in (keras_optimizers.SGD, lambda: keras_optimizers.get("adam")):
     try:
         make()
@@ -346,3 +348,207 @@ class ForOptimizerV2(keras_optimizers.Adam):
 def test_a_subclass_written_for_optimizer_v2_is_refused_with_the_remedy():
     with pytest.raises(TypeError, match=r"_resource_apply_dense.*tf\.compat\.v2\.keras"):
         ForOptimizerV2()
+
+
+# Slots that are made before the updates, as `load_model` of TensorFlow 2 asks for.
+
+
+def two_variables():
+    return [K.variable(np.ones(shape), name=name) for name, shape in (("a", (2,)), ("b", (3,)))]
+
+
+def updates_in_the_scope_of_the_host(optimizer, variables):
+    loss = tf.add_n([tf.reduce_sum(tf.square(variable)) for variable in variables])
+    with K.name_scope("training"), K.name_scope(type(optimizer).__name__):
+        return optimizer.get_updates(loss, variables)
+
+
+def test_slots_made_early_are_those_of_the_updates_and_have_their_names():
+    variables = two_variables()
+    optimizer = keras_optimizers.Adamax()
+    with tf.name_scope("training"):
+        pass  # so the host's scope is the next of that name
+    optimizer._create_all_weights(variables)
+    early = list(optimizer.weights)
+    assert early[0] is optimizer.iterations
+    assert [one.name for one in early[1:]] == [
+        "training_1/Variable:0",
+        "training_1/Variable_1:0",
+        "training_1/Variable_2:0",
+        "training_1/Variable_3:0",
+    ]
+    assert [one.shape.as_list() for one in early[1:]] == [[2], [3]] * 2
+    # The scope's name is free for the host.
+    assert tf.get_default_graph().unique_name("training", mark_as_used=False) == "training_1"
+    updates_in_the_scope_of_the_host(optimizer, variables)
+    assert all(one is other for one, other in zip(optimizer.weights, early))
+    assert len(optimizer.weights) == len(early)
+    updates_in_the_scope_of_the_host(optimizer, variables)
+    assert not any(one is other for one, other in zip(optimizer.weights[1:], early[1:]))
+
+
+def test_slots_are_not_made_early_for_a_class_that_makes_them_itself_or_of_no_variables():
+    variables = two_variables()
+    with pytest.raises(NotImplementedError):
+        keras_optimizers.Optimizer()._create_all_weights(variables)
+    with pytest.raises((AttributeError, ValueError, TypeError)):
+        keras_optimizers.Adamax()._create_all_weights([1.0])
+
+
+# A Keras that calls arguments otherwise (2.3), and one whose lists begin with the count.
+
+
+def as_for(monkeypatch, **fields):
+    """Optimizers are made for a Keras that differs in these fields."""
+    made_for = type("OtherHost", (type(hosts.current()),), fields)()
+    monkeypatch.setattr(hosts, "current", lambda: made_for)
+    return made_for
+
+
+def test_arguments_by_the_host_s_names_are_taken_and_shown(monkeypatch):
+    as_for(monkeypatch, renamed={"lr": "learning_rate"})
+    optimizer = keras_optimizers.Adagrad(learning_rate=0.25)
+    assert optimizer.lr.name == "Adagrad/learning_rate:0" and K.get_value(optimizer.lr) == 0.25
+    assert optimizer.get_config()["learning_rate"] == 0.25 and "lr" not in optimizer.get_config()
+
+
+def test_lists_begin_with_the_count_where_the_host_s_do(monkeypatch):
+    as_for(monkeypatch, counts_first=True)
+    counted, uncounted = keras_optimizers.Adam(), keras_optimizers.Adagrad()
+    assert counted.weight_scalars == uncounted.weight_scalars == ("iterations",)
+    assert keras_optimizers.Nadam().weight_scalars == ("iterations", "m_schedule")
+    monkeypatch.undo()
+    assert keras_optimizers.Adagrad().weight_scalars == ()
+
+
+def test_a_subclass_that_does_not_call_the_constructor_has_a_host():
+    class WithoutConstructor(keras_optimizers.Optimizer):
+        def __init__(self):
+            self._created = {}
+            self._create_scalars(iterations=0, lr=0.5)
+
+    optimizer = WithoutConstructor()
+    assert K.get_value(optimizer.lr) == 0.5
+    assert repr(optimizer).startswith("<WithoutConstructor of keras_optimizers, made for tf.keras")
+
+
+# What an estimator's checkpoints hold.
+
+
+def test_variables_are_listed_only_where_an_estimator_has_replaced_the_count():
+    optimizer = keras_optimizers.Nadam()
+    variables = two_variables()
+    own = optimizer.iterations
+    updates_in_the_scope_of_the_host(optimizer, variables)
+    assert optimizer.listed_variables() == {}
+    optimizer.iterations = tf.train.get_or_create_global_step()
+    updates_in_the_scope_of_the_host(optimizer, variables)
+    listed = optimizer.listed_variables()
+    assert listed.pop("iterations") is optimizer.iterations
+    assert listed.pop("replaced_iterations") is own
+    for name in ("m_schedule", "lr", "beta_1", "beta_2"):
+        assert listed.pop(name) is getattr(optimizer, name)
+    slots = ["first_moment_0", "first_moment_1", "second_moment_0", "second_moment_1"]
+    assert [listed.pop(name) for name in slots] == optimizer.weights[2:]
+    assert listed == {}
+
+
+def test_a_new_optimizer_has_nothing_yet_and_says_so():
+    optimizer = keras_optimizers.SGD()
+    assert optimizer.weights == [] and optimizer.updates == [] and optimizer.trained == []
+    assert optimizer.fused is False and optimizer.native is False
+    updates_in_the_scope_of_the_host(optimizer, two_variables())
+    assert [(name[0], shape, dtype) for name, shape, dtype in optimizer.trained] == [
+        ("a", (2,), "float32"),
+        ("b", (3,), "float32"),
+    ]
+    assert len(optimizer.weights) == 3 and len(optimizer.updates) > 0
+
+
+def test_flags_are_in_the_config_only_when_set():
+    for name in ("fused", "native"):
+        assert name not in keras_optimizers.SGD().get_config()
+        assert keras_optimizers.SGD(**{name: True}).get_config()[name] is True
+        with pytest.raises((TypeError, ValueError), match=r"\b%s\b" % name):
+            keras_optimizers.SGD(**{name: "yes"})
+
+
+class PlainDescent(keras_optimizers.Optimizer):
+    """An optimizer without slots, which says nothing about them."""
+
+    def __init__(self, lr=0.25, **kwargs):
+        super().__init__(**kwargs)
+        self._create_scalars(iterations=0, lr=lr)
+
+    def step_coefficients(self, scalars):
+        return {"lr": scalars["lr"]}
+
+    def update_rule(self, parameter, gradient, slots, coefficients):
+        return parameter - coefficients.lr * gradient, {}
+
+
+def test_a_subclass_needs_to_name_no_slots_and_no_weights():
+    optimizer = PlainDescent()
+    variable = K.variable([1.0, -2.0])
+    updates = optimizer.get_updates(tf.reduce_sum(variable * variable), [variable])
+    assert optimizer.weights == [optimizer.iterations]
+    K.get_session().run(updates)
+    assert K.get_value(variable).tolist() == [0.5, -1.0]
+    assert K.get_value(optimizer.iterations) == 1
+
+
+def test_gradients_may_be_asked_of_one_variable_as_the_callback_tensorboard_does():
+    variable = K.variable([3.0, -1.0])
+    (found,) = keras_optimizers.SGD().get_gradients(tf.reduce_sum(variable**2), variable)
+    assert K.get_session().run(found).tolist() == [6.0, -2.0]
+
+
+def test_an_epsilon_that_is_given_is_taken_and_one_of_none_is_the_host_s():
+    assert keras_optimizers.Adam(epsilon=0.5).epsilon == 0.5
+    assert keras_optimizers.Adam(epsilon=None).epsilon == K.epsilon()
+
+
+# Parameter servers: no cluster is needed to see where ops are.
+
+
+def counted_on(device):
+    """An optimizer on one server whose count is on `device`, and the op that counts."""
+    with tf.device("/job:ps/task:1"):
+        optimizer = keras_optimizers.SGD(lr=0.1, momentum=0.9, decay=0.1)
+        variable = tf.get_variable("weight", initializer=[1.0], use_resource=True)
+    with tf.device(device):
+        optimizer.iterations = tf.Variable(np.int64(0), use_resource=True, name="step")
+    updates = optimizer.get_updates(tf.reduce_sum(variable), [variable])
+    return optimizer, updates[0]
+
+
+def test_a_count_on_another_server_waits_for_one_message():
+    for server, grouped in (("/job:ps/task:0", True), ("/job:ps/task:1", False)):
+        optimizer, counting = counted_on(server)
+        assert optimizer._home() is optimizer.lr
+        waits_for = counting.inputs[1].op.control_inputs
+        from_the_rate_s = [one for one in waits_for if one.device == "/job:ps/task:1"]
+        assert (len(from_the_rate_s) == 1) == grouped
+        readers = from_the_rate_s[0].control_inputs if grouped else from_the_rate_s
+        assert {one.type for one in readers} >= {"ReadVariableOp", "Mul"}
+        tf.reset_default_graph()
+
+
+def test_an_optimizer_without_a_server_is_where_its_count_is():
+    optimizer = keras_optimizers.SGD(lr=0.1)
+    assert optimizer._home() is optimizer.iterations
+    with tf.device("/job:ps/task:1"):
+        optimizer = keras_optimizers.SGD(lr=0.1)
+    assert optimizer._home() is optimizer.lr
+
+
+def test_nothing_is_written_before_the_rows_of_a_lookup_are_known():
+    class GivenRows(keras_optimizers.SGD):
+        def get_gradients(self, loss, params):
+            return [tf.IndexedSlices(tf.ones([1, 2]), rows) for _ in params]
+
+    rows = tf.placeholder(tf.int32, [1], name="rows")
+    table = K.variable(np.ones((3, 2)))
+    GivenRows().get_updates(tf.constant(0.0), [table])
+    everything_read = tf.get_default_graph().get_operation_by_name("everything_read")
+    assert rows.op in everything_read.control_inputs

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import keras_optimizers
-from keras_optimizers.gradients import dense_gradient, distinct_rows
+from keras_optimizers.gradients import clip, dense_gradient, distinct_rows
 from keras_optimizers.tensorflow_private import HOST_OPTIMIZERS as upstream
 from tests.training import K, fed_gradients, same_bits
 
@@ -86,6 +86,15 @@ def test_global_clipnorm_takes_sparse_gradients_and_sums_repeated_rows_for_the_n
     (found,) = keras_optimizers.SGD(global_clipnorm=1.0).get_gradients(loss, [table])
     dense = K.get_session().run(tf.convert_to_tensor(found))
     np.testing.assert_allclose(np.sqrt(np.sum(dense**2)), 1.0, rtol=1e-6)
+
+
+def test_the_global_norm_of_lookups_is_taken_of_their_rows_never_of_a_dense_tensor():
+    # It has no shape, as a custom gradient may have none, so TensorFlow cannot make it dense.
+    gradient = tf.IndexedSlices(tf.constant([[3.0, 0.0], [0.0, 4.0]]), tf.constant([1, 3]))
+    (found,) = clip([gradient], {"global_clipnorm": 1.0})
+    values, rows = K.get_session().run([found.values, found.indices])
+    np.testing.assert_allclose(values, [[0.6, 0.0], [0.0, 0.8]], rtol=1e-6)
+    assert rows.tolist() == [1, 3]
 
 
 def test_a_subclass_may_replace_get_gradients_as_horovod_does():

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.mutation import page, run
+from tests.mutation import page, run, selection
 from tests.mutation.explained import EXPLAINED
 from tests.mutation.modules import MODULES
 
@@ -53,6 +53,68 @@ def test_type_hints_and_texts_mean_nothing_and_numbers_do():
     assert run.meaning(source) == run.meaning(source.replace("too small", "too large"))
     assert run.meaning(source) != run.meaning(source.replace("1", "2"))
     assert run.meaning("x = 'role'") != run.meaning("x = 'another'")
+
+
+def test_the_function_of_a_line_is_the_outermost_in_whose_body_it_is():
+    source = "\n".join(
+        [
+            "TABLE = 1",
+            "class Rule:",
+            "    @cached",
+            "    def step(self,",
+            "             rate=2):",
+            "        def inner():",
+            "            return 3",
+            "        return inner",
+        ]
+    )
+    found = [selection.function_at(source, line) for line in range(1, 9)]
+    # Decorators and defaults run at the import.
+    assert found == [None, None, None, None, None, 3, 3, 3]
+
+
+def test_tests_that_call_the_function_come_first_and_those_that_failed_beside_it_before_them():
+    tests = [
+        selection.Measured("slow", 9.0, {"/a.py": [10]}),
+        selection.Measured("elsewhere", 0.1, {"/a.py": [50], "/b.py": [10]}),
+        selection.Measured("fast", 0.1, {"/a.py": [10]}),
+    ]
+    order = selection.Order("/a.py")
+    assert order.added(tests[:2]) == tests[:2] and order.added(tests) == tests[2:]
+    assert order.batches(12, 10) == [["fast", "slow"], ["elsewhere"]]
+    assert order.batches(12, 10, among=tests[:1]) == [["slow"]]
+    assert order.batches(1, None) == [["elsewhere", "fast", "slow"]]
+    for _ in range(3):
+        order.learn(12, "failed: FAILED slow")
+    assert order.batches(12, 10) == [["slow", "fast"], ["elsewhere"]]
+
+
+def test_a_test_calls_what_its_fixtures_have_called_and_what_an_import_calls(tmp_path):
+    (tmp_path / "package.py").write_text(
+        "def early(): pass\n\ndef one(): pass\n\ndef two(): pass\n\nearly()\n"
+    )
+    (tmp_path / "test_package.py").write_text(
+        "import pytest\n"
+        "@pytest.fixture(scope='module')\n"
+        "def shared():\n"
+        "    import package\n"
+        "    package.one()\n"
+        "    return package\n"
+        "def test_first(shared): shared.two()\n"
+        "def test_second(shared): pass\n"
+    )
+    code = (
+        "import pytest; from tests.mutation import selection;"
+        "recorder = selection.Recorder(%r); recorder.start();"
+        "pytest.main(['-q', '-p', 'no:cacheprovider', '--rootdir', %r, %r], plugins=[recorder]);"
+        "recorder.write(%r)"
+    ) % (str(tmp_path / "package"), str(tmp_path), str(tmp_path), str(tmp_path / "tests.json"))
+    run_python(code)
+    first, second = selection.read(str(tmp_path / "tests.json"))
+    module, early, one, two = 1, 1, 3, 5
+    assert first.name.endswith("test_first") and second.name.endswith("test_second")
+    assert first.functions == {".py": sorted({module, early, one, two})}
+    assert second.functions == {".py": sorted({module, early, one})}
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -156,6 +156,21 @@ def test_an_adam_list_without_the_third_group_is_taken_unless_amsgrad_needs_it()
         amsgrad.set_weights(weights)
 
 
+def test_fused_adam_leaves_out_an_unused_third_group_and_refuses_one_of_amsgrad():
+    optimizer = configured("Adam", amsgrad=False, fused=True)
+    variables = [K.variable(np.ones((2, 3)), name=name) for name in ("kernel", "recurrent")]
+    loss = tf.add_n([tf.reduce_sum(tf.square(variable)) for variable in variables])
+    optimizer.get_updates(loss, variables)
+    moments = [np.ones((2, 3))] * 4
+    optimizer.set_weights([5, *moments, np.zeros(1), np.zeros(1)])
+    assert optimizer.get_weights()[0] == 5 and len(optimizer.get_weights()) == 5
+    # The largest second moments of AMSGrad would be lost, be it those of one parameter.
+    for first, second in ((np.ones((2, 3)), np.zeros(1)), (np.zeros(1), np.ones((2, 3)))):
+        with pytest.raises(ValueError, match="Length of the specified weight list"):
+            optimizer.set_weights([6, *moments, first, second])
+    assert optimizer.get_weights()[0] == 5
+
+
 def test_a_list_of_keras_22_gets_the_count_that_keras_23_puts_first():
     class CountsFirst(type(current())):
         counts_first = True

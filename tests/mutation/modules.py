@@ -56,18 +56,22 @@ MODULES = {
         (["tests/hosts", "tests/test_determinism.py"], "not slow"),
     ],
     "checkpoint.fitting": [
+        (["tests/checkpoint/test_fitting.py"], ""),
         (["tests/checkpoint/test_migrating.py"], ""),
         (["tests/checkpoint"], "not hostile and not command"),
     ],
 }  # type: Dict[str, List[Tests]]
 for _name, _files in {
-    "layouts": ["test_reading.py", "test_migrating.py"],
-    "configs": ["test_reading.py", "test_migrating.py"],
-    "weight_lists": ["test_reading.py", "test_migrating.py"],
+    "layouts": ["test_reading.py"],
+    "configs": ["test_reading.py"],
+    "weight_lists": ["test_reading.py"],
     "releases": ["test_releases.py", "test_recorded_releases.py"],
 }.items():
-    _first = (["tests/checkpoint/" + one for one in _files], "")
-    MODULES["checkpoint.eras." + _name] = [_first, *MODULES["checkpoint.fitting"]]
+    MODULES["checkpoint.eras." + _name] = [
+        (["tests/checkpoint/test_eras.py"], ""),
+        (["tests/checkpoint/" + one for one in _files], ""),
+        *MODULES["checkpoint.fitting"],
+    ]
 for _name, _file in {
     "build": "test_rules.py",
     "dense": "test_rules.py",

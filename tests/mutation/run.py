@@ -4,11 +4,12 @@
     python -m tests.mutation.run sgd --line 61       # the mutants of one line
     python -m tests.mutation.run sgd --write         # and put the counts into docs/mutation.md
     python -m tests.mutation.run --list sgd          # show the mutants, run nothing
+    python -m tests.mutation.run sgd --groups 1      # a first look, by the first group of tests
 
 mutmut makes the mutants. It does not run them: it starts a process for each, which here would
 spend its time in the import of TensorFlow. This program imports TensorFlow once and forks for each
 mutant; the child imports the package, with the mutant in the place of its module, and runs the
-module's tests (tests/mutation/modules.py) until one fails.
+module's tests (tests/mutation/modules.py) until one fails, the likely ones first (selection.py).
 
 Left out are mutants that change nothing at run time (type hints), and texts for people.
 Results go to .mutation/MODULE.json; survivors that tests/mutation/explained.py explains are
@@ -18,6 +19,8 @@ counted apart. Exit status: 1 if a mutant survived that is not explained.
 import argparse
 import ast
 import difflib
+import glob
+import hashlib
 import importlib.abc
 import importlib.util
 import json
@@ -27,9 +30,9 @@ import signal
 import sys
 import time
 import traceback
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
-from tests.mutation import page
+from tests.mutation import page, selection
 from tests.mutation.explained import EXPLAINED
 from tests.mutation.modules import MODULES, Tests
 
@@ -48,10 +51,17 @@ class Mutant(NamedTuple):
     source: str
 
 
-def path_of(module: str) -> str:
+def _package() -> str:
     package = importlib.util.find_spec("keras_optimizers")  # imports nothing
     assert package is not None and package.origin is not None
-    return os.path.join(os.path.dirname(package.origin), *module.split(".")) + ".py"
+    return os.path.dirname(package.origin)
+
+
+PACKAGE = _package()
+
+
+def path_of(module: str) -> str:
+    return os.path.join(PACKAGE, *module.split(".")) + ".py"
 
 
 class _Meaning(ast.NodeTransformer):
@@ -138,7 +148,12 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 def run_tests(tests: List[Tests], finder: Optional[_Finder], log: str, limit: float) -> str:
-    """In a forked process: "passed", "failed: TEST" or "too slow".
+    """Run these tests in a forked process; see `in_child`."""
+    return in_child(lambda: _run(tests), finder, log, limit)
+
+
+def in_child(work: Callable[[], int], finder: Optional[_Finder], log: str, limit: float) -> str:
+    """Run pytest by `work` in a forked process: "passed", "failed: TEST" or "too slow".
 
     `limit` counts seconds of processor time, so other work on the machine does not matter. A child
     that waits without working ends after an hour.
@@ -154,7 +169,7 @@ def run_tests(tests: List[Tests], finder: Optional[_Finder], log: str, limit: fl
             resource.setrlimit(resource.RLIMIT_CPU, (int(limit), int(limit)))
             if finder:
                 sys.meta_path.insert(0, finder)
-            status = _in_child(tests)
+            status = work()
         except BaseException:  # pytest's own, where its plugin imports the mutant
             traceback.print_exc()
         finally:
@@ -183,17 +198,42 @@ def run_tests(tests: List[Tests], finder: Optional[_Finder], log: str, limit: fl
     return "failed: " + (failed[0].split(" - ")[0].strip() if failed else "at its import")
 
 
-def _in_child(tests: List[Tests]) -> int:
+_OPTIONS = ["-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", "--tb=line", "-rfE"]
+# The arguments of pyproject.toml ask for a marker alone.
+_MARKERS = ["-m", "not slow and not flaky_upstream"]
+
+
+def _run(tests: List[Tests], plugins: Sequence[Any] = ()) -> int:
     import pytest
 
     for paths, expression in tests:
-        arguments = ["-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", "--tb=line", "-rfE"]
-        if expression:
-            arguments += ["-k", expression]
-        # The arguments of pyproject.toml ask for a marker alone.
-        status = pytest.main([*arguments, "-m", "not slow and not flaky_upstream", *paths])
+        chosen = ["-k", expression] if expression else []
+        status = pytest.main([*_OPTIONS, *chosen, *_MARKERS, *paths], plugins=list(plugins))
         if status == pytest.ExitCode.NO_TESTS_COLLECTED:
             print("FAILED no test: %s -k %r" % (" ".join(paths), expression))
+        if status:
+            return int(status)
+    return 0
+
+
+def _record(missing: Dict[str, Tests]) -> int:
+    recorder = selection.Recorder(PACKAGE)
+    recorder.start()
+    for path, tests in missing.items():
+        status = _run([tests], [recorder])
+        if status:
+            return status
+        recorder.write(path)
+    return 0
+
+
+def _run_batches(batches: List[List[str]]) -> int:
+    import pytest
+
+    for names in batches:
+        paths = sorted({name.partition("::")[0] for name in names})
+        arguments = [*_OPTIONS, *_MARKERS, *paths]
+        status = pytest.main(arguments, plugins=[selection.Chosen(names)])
         if status:
             return int(status)
     return 0
@@ -218,13 +258,38 @@ def import_once() -> None:
         raise RuntimeError("the package is imported already, so no mutant would be seen")
 
 
-def time_of_children() -> float:
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
+def measured_tests(tests: Tests, log: str) -> List[selection.Measured]:
+    """What these tests call and how long they take; they run where something has changed since."""
+    paths, expression = tests
+    package = _hash(PACKAGE)
+    known, missing = [], {}
+    for path in paths:
+        state = hashlib.sha1((package + _hash(path) + expression).encode()).hexdigest()
+        name = "%s.%s.tests.json" % (path.replace("/", "-"), state[:12])
+        known.append(os.path.join(RESULTS, name))
+        if not os.path.exists(known[-1]):
+            missing[known[-1]] = ([path], expression)
+    outcome = in_child(lambda: _record(missing), None, log, _HANGS)
+    if outcome != "passed":
+        raise RuntimeError("unchanged, the tests %s: %s (see %s)" % (paths, outcome, log))
+    return [test for path in known for test in selection.read(path)]
 
 
-def measure(module: str, line: Optional[int], again: bool) -> Dict[str, Any]:
-    """Run all mutants of a module; what .mutation/MODULE.json holds is not run again."""
+def _hash(path: str) -> str:
+    """Of a Python file, or of those in a folder."""
+    content = hashlib.sha1()
+    for name in sorted(glob.glob(os.path.join(path, "**", "*.py"), recursive=True)) or [path]:
+        with open(name, "rb") as file:
+            content.update(file.read())
+    return content.hexdigest()
+
+
+def measure(module: str, line: Optional[int], again: bool, groups: int) -> Dict[str, Any]:
+    """Run all mutants of a module; what .mutation/MODULE.json holds is not run again.
+
+    `groups` is how many groups of the module's tests may run. The later ones are measured only
+    where a mutant has survived those before.
+    """
     os.makedirs(RESULTS, exist_ok=True)
     results_path = os.path.join(RESULTS, module + ".json")
     log = os.path.join(RESULTS, module + ".log")
@@ -232,15 +297,8 @@ def measure(module: str, line: Optional[int], again: bool) -> Dict[str, Any]:
     if os.path.exists(results_path) and not again:
         with open(results_path) as file:
             known = json.load(file)
-    begin = time_of_children()
-    outcome = run_tests(MODULES[module], None, log, _HANGS)
-    if outcome != "passed":
-        raise RuntimeError("%s: unchanged, its tests: %s (see %s)" % (module, outcome, log))
-    taken = time_of_children() - begin
-    limit = 30 + 5 * taken
-    print("%s: its tests take %.0f s of processor time" % (module, taken), flush=True)
     explained = [(before, after) for before, after, _ in EXPLAINED.get(module, ())]
-    outcomes = {}  # type: Dict[str, str]
+    outcomes, to_run = {}, []  # type: Dict[str, str], List[Tuple[str, Mutant]]
     for mutant in mutants_of(module):
         if line and mutant.line != line:
             continue
@@ -250,13 +308,31 @@ def measure(module: str, line: Optional[int], again: bool) -> Dict[str, Any]:
         if (mutant.before, mutant.after) in explained:
             outcomes[key] = "explained"
             continue
-        if not known.get(key, "").startswith("failed"):
-            finder = _Finder(module, mutant.source)
-            known[key] = run_tests(MODULES[module], finder, log, limit)
-            with open(results_path, "w") as file:
-                json.dump(known, file, indent=1)
-        outcomes[key] = known[key]
-        print("%d: %s: %s: %s" % (mutant.number, mutant.line, key, outcomes[key]), flush=True)
+        outcomes[key] = known.get(key, "")
+        if not outcomes[key].startswith("failed"):
+            to_run.append((key, mutant))
+    if not to_run:
+        return outcomes
+    order = selection.Order(path_of(module)[len(PACKAGE) :])
+    not_measured = MODULES[module][:groups]
+    with open(path_of(module), encoding="utf-8") as source_file:
+        source = source_file.read()
+    for key, mutant in to_run:
+        place = (mutant.line, selection.function_at(source, mutant.line))
+        finder, outcome = _Finder(module, mutant.source), "passed"
+        batches = order.batches(*place)
+        while outcome == "passed" and (batches or not_measured):
+            if not batches:
+                new = order.added(measured_tests(not_measured.pop(0), log))
+                batches = order.batches(*place, among=new)
+            limit = 30 + 5 * sum(test.seconds for test in order.tests)
+            outcome = in_child(lambda: _run_batches(batches), finder, log, limit)  # noqa: B023
+            batches = []
+        outcomes[key] = known[key] = outcome
+        with open(results_path, "w") as file:
+            json.dump(known, file, indent=1)
+        order.learn(mutant.line, outcome)
+        print("%d: %s: %s: %s" % (mutant.number, mutant.line, key, outcome), flush=True)
     return outcomes
 
 
@@ -267,6 +343,9 @@ def main() -> int:
     parser.add_argument("--line", type=int, help="the mutants of one line alone")
     parser.add_argument("--again", action="store_true", help="also those that failed before")
     parser.add_argument("--write", action="store_true", help="put the counts into docs/mutation.md")
+    parser.add_argument(
+        "--groups", type=int, default=99, help="only so many groups of each module's tests"
+    )
     options = parser.parse_args()
     modules = options.modules or list(MODULES)
     for module in modules:
@@ -281,7 +360,7 @@ def main() -> int:
     import_once()
     found = {}
     for module in modules:
-        outcomes = list(measure(module, options.line, options.again).values())
+        outcomes = list(measure(module, options.line, options.again, options.groups).values())
         counts = {
             "killed": sum(outcome.startswith("failed") for outcome in outcomes),
             "too slow": outcomes.count("too slow"),

@@ -74,7 +74,7 @@ class _Variant(NamedTuple):
     first: List[str]
     roles: List[str]
     last: List[str]
-    ahead: int = 0
+    ahead: int
 
 
 def _variants(
