@@ -1,5 +1,8 @@
 """Rules of one's own: whatever they look at, they see the values from before the step."""
 
+import os
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,6 +10,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 import keras_optimizers
+from tests.pages import ROOT
 from tests.training import CLASS_NAMES, K, configured
 
 
@@ -134,3 +138,34 @@ def test_for_a_gpu_no_kernel_is_used_that_may_round_otherwise(class_name):
     session.run(updates)
     kinds = {op.type for op in tf.get_default_graph().get_operations()}
     assert not [kind for kind in kinds if kind.startswith("ResourceApply")]
+
+
+NUMBER_IN_A_RULE = """
+import tensorflow.compat.v1 as tf
+import keras_optimizers
+
+class Half(keras_optimizers.SGD):
+    def update_rule(self, parameter, gradient, slots, coefficients):
+        return super().update_rule(parameter, gradient * 0.5, slots, coefficients)
+
+with tf.Graph().as_default(), tf.Session() as session:
+    weights = [tf.get_variable("v%d" % n, (300, 8), use_resource=True) for n in range(3)]
+    loss = sum(tf.reduce_sum(tf.square(weight)) for weight in weights)
+    train = tf.group(*Half().get_updates(loss, weights))
+    session.run(tf.global_variables_initializer())
+    session.run(train)
+    print("trained")
+"""
+
+
+def test_a_number_in_a_rule_closes_no_circle_in_the_optimized_graph():
+    """The graph optimizer would fail, and say so: "couldn't be sorted in topological order"."""
+    surroundings = dict(os.environ, PYTHONPATH=ROOT, TF_CPP_MIN_LOG_LEVEL="0")
+    done = subprocess.run(
+        [sys.executable, "-c", NUMBER_IN_A_RULE],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=surroundings,
+    )
+    assert done.stdout.decode() == "trained\n"
+    assert "topological" not in done.stderr.decode()

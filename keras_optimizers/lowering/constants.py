@@ -23,7 +23,10 @@ class Constants:
         dtype = beside.dtype.base_dtype
         key = (beside.device, dtype, repr(value))
         if key not in self._made:
-            self._made[key] = tf.constant(value, dtype)
+            # A number waits for nothing. If it waited for the gradients, the graph optimizer could
+            # close a circle: it moves numbers of products, g = 2 * w and 0.5 * g, into one op.
+            with tf.control_dependencies(None):
+                self._made[key] = tf.constant(value, dtype)
         return self._made[key]
 
     def opaque(self, value: Any, beside: Variable) -> Tensor:

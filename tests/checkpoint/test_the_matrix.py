@@ -77,3 +77,24 @@ def test_every_release_is_committed_with_all_its_cases():
     for era in problem.RELEASE_ERAS:
         for case in problem.cases_of(era):
             assert os.path.exists(archives.recorded_of(era, case)), (era, case)
+
+
+def test_a_part_of_the_page_s_table_takes_the_place_of_that_part_alone(monkeypatch):
+    monkeypatch.setattr(sys, "path", [ERAS, *sys.path])
+    import matrix
+
+    old = (
+        "| source | case | ours | keras-3 |\n| --- | --- | --- | --- |\n| a | x | 1 | refused |\n"
+        "| a | y | 2 | ~3 |\n\nRefused:\n\n- no — x to keras-3\n\nApproximate (~):\n\n"
+        "- far — y to keras-3"
+    )
+    new = (
+        "| source | case | keras-3 | object-2.15 |\n| --- | --- | --- | --- |\n| a | x | 4 | 5 |\n"
+        "| a | y | ~6 | 7 |\n\nRefused:\n\n- none\n\nApproximate (~):\n\n- near — y to keras-3"
+    )
+    assert matrix.joined(old, new) == (
+        "| source | case | ours | keras-3 | object-2.15 |\n| --- | --- | --- | --- | --- |\n"
+        "| a | x | 1 | 4 | 5 |\n| a | y | 2 | ~6 | 7 |\n\nRefused:\n\n- none\n\n"
+        "Approximate (~):\n\n- near — y to keras-3"
+    )
+    assert matrix.joined(old, old) == old
