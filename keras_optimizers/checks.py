@@ -136,8 +136,9 @@ def check_parameters(parameters: Any) -> List[Variable]:
         where = f"`params[{index}]`"
         if not is_variable(parameter):
             if tf.is_tensor(parameter):
+                kind = type(parameter).__name__
                 raise AttributeError(
-                    f"'Tensor' object has no attribute 'assign': {where} is the tensor "
+                    f"{kind!r} object has no attribute 'assign': {where} is the tensor "
                     f"{parameter.name}, not a variable. Pass the variables to train, for "
                     "example `model.trainable_weights`."
                 )

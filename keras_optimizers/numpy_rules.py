@@ -23,7 +23,8 @@ Updated = Tuple[np.ndarray, Slots]
 DEFAULT_EPSILON = 1e-7
 
 # NumPy makes `np.float32(x) * 0.5` a float64, therefore no plain number meets a scalar below:
-# `number` is the scalar type of the parameter, and `one` is its 1.
+# `number` is the scalar type of the parameter, and `one` is its 1. A power of two scalars is the C
+# library's, as TensorFlow's is; that of `np.power` is rounded otherwise by later releases of NumPy.
 
 
 def learning_rate(number: Any, lr: float, decay: float, iterations: int) -> Any:
@@ -130,7 +131,7 @@ def adam(
     first_moment, second_moment, largest = slots
     one, time = number(1), number(iterations + 1)
     share_1, share_2 = number(beta_1), number(beta_2)
-    bias_correction = np.sqrt(one - np.power(share_2, time)) / (one - np.power(share_1, time))
+    bias_correction = np.sqrt(one - share_2**time) / (one - share_1**time)
     rate = learning_rate(number, lr, decay, iterations) * bias_correction
     first_moment = share_1 * first_moment + (one - share_1) * gradient
     second_moment = share_2 * second_moment + (one - share_2) * np.square(gradient)
@@ -157,7 +158,7 @@ def adamax(
     first_moment, infinity_norm = slots
     one, time = number(1), number(iterations + 1)
     share_1, share_2 = number(beta_1), number(beta_2)
-    rate = learning_rate(number, lr, decay, iterations) / (one - np.power(share_1, time))
+    rate = learning_rate(number, lr, decay, iterations) / (one - share_1**time)
     first_moment = share_1 * first_moment + (one - share_1) * gradient
     infinity_norm = np.maximum(share_2 * infinity_norm, np.abs(gradient))
     divisor = infinity_norm + number(_epsilon(epsilon))
@@ -188,7 +189,7 @@ def nadam(
     second_moment = share_2 * second_moment + (one - share_2) * np.square(gradient)
     corrected_gradient = gradient / (one - product)
     corrected_first_moment = first_moment / (one - next_product)
-    corrected_second_moment = second_moment / (one - np.power(share_2, time))
+    corrected_second_moment = second_moment / (one - share_2**time)
     direction = (one - momentum) * corrected_gradient + next_momentum * corrected_first_moment
     divisor = np.sqrt(corrected_second_moment) + number(_epsilon(epsilon))
     parameter = parameter - number(lr) * direction / divisor
@@ -197,7 +198,7 @@ def nadam(
 
 def nadam_momentum(number: Any, time: Any, beta_1: Any, schedule_decay: float) -> Any:
     """The momentum of the step `time` (from 1), in the dtype `number`."""
-    warming = np.power(number(0.96), time * number(schedule_decay))
+    warming = number(0.96) ** (time * number(schedule_decay))
     return beta_1 * (number(1) - number(0.5) * warming)
 
 

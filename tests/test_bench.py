@@ -1,6 +1,7 @@
 """The `bench` command, on real steps of small size."""
 
 import json
+import os
 import sys
 
 import pytest
@@ -87,6 +88,21 @@ def test_the_tables_show_the_time_that_is_asked_for(tmp_path, capsys):
 def test_a_python_without_pytorch_is_said_before_measuring(program, words, capsys):
     assert main(["bench", "--torch", program]) == 2
     assert words in capsys.readouterr().err
+
+
+# What benchmarks/run and `tox -e torch` use.
+TORCH = os.environ.get("TORCH", os.path.join(".tox", "torch", "bin", "python"))
+
+
+@pytest.mark.skipif(not os.path.exists(TORCH), reason="no Python with PyTorch: tox -e torch")
+def test_pytorchs_optimizers_are_measured_in_turn_with_the_others(tmp_path, capsys):
+    out = tmp_path / "out.json"
+    arguments = ["bench", "--case", "large", "--case", "embedding", "--optimizer", "Adam"]
+    assert main([*arguments, "--rounds", "1", "--torch", TORCH, "--json", str(out)]) == 0
+    results = json.loads(out.read_text())["cases"]
+    assert {"torch foreach", "torch fused"} <= set(results["large"][0]["milliseconds"])
+    assert "torch fused" not in results["embedding"][0]["milliseconds"]  # it has none for rows
+    assert "native : faster of torch's" in capsys.readouterr().out or not HAS_NATIVE
 
 
 def of_machine(load, lower, upper):

@@ -206,9 +206,8 @@ def test_a_parameter_on_a_gpu_or_a_named_task_is_left_to_tensorflows_ops():
             variables.append(tf.Variable(np.ones(3, "float32"), use_resource=True))
     loss = tf.add_n([tf.reduce_sum(variable) for variable in variables])
     configured("Adam", native=True).get_updates(loss, variables)
-    (step,) = [op for op in loss.graph.get_operations() if op.type == "KerasOptimizersStep"]
-    assert step.get_attr("parameter_count") == 1
-    assert step.inputs[0].op.name == variables[0].op.name
+    assert step_operation().get_attr("parameter_count") == 1
+    assert step_operation().get_attr("names")[0].decode() == variables[0].op.name
 
 
 class Own(keras_optimizers.Optimizer):
@@ -305,6 +304,83 @@ def test_nothing_is_written_when_a_variable_is_not_initialized_or_a_shape_differ
         assert session.run(other).tolist() == [0, 0, 0]
 
 
+def step_operation():
+    operations = tf.get_default_graph().get_operations()
+    (step,) = [op for op in operations if op.type == "KerasOptimizersStep"]
+    return step
+
+
+def test_variables_are_found_by_name_and_not_through_an_op_for_each():
+    train(make("Adam plain", native=True), steps=1)
+    step = step_operation()
+    assert len(step.get_attr("names")) == 3 * len(SHAPES)
+    assert tf.resource not in [tensor.dtype for tensor in step.inputs]
+
+
+def test_variables_in_a_container_of_their_own():
+    trained = []
+    for native in (False, True):
+        graph = tf.Graph()
+        with graph.as_default(), graph.container("elsewhere"), tf.Session() as session:
+            trained.append(train(make("Adam plain", native=native), session=session))
+            assert not native or step_operation().get_attr("container") == b"elsewhere"
+    same_bits(*trained)
+
+
+def test_variables_in_different_containers_are_given_by_their_handles():
+    graph = tf.get_default_graph()
+    with graph.container("elsewhere"):
+        variables = [tf.Variable(np.ones(3, "float32"), use_resource=True)]
+    variables.append(tf.Variable(np.ones(3, "float32"), use_resource=True))
+    optimizer = configured("SGD", native=True)
+    optimizer.get_gradients = lambda loss, params: [tf.ones(3)] * 2
+    updates = optimizer.get_updates(tf.constant(0.0), variables)
+    handles = [t for t in step_operation().inputs if t.dtype == tf.resource]
+    assert len(handles) == 4 and not step_operation().get_attr("names")
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        session.run(updates)
+        one, other = session.run(variables)
+        assert one.tolist() == other.tolist() != [1, 1, 1]
+
+
+def test_a_graph_imported_under_another_name_trains_on():
+    initial = [np.ones(3, "float32")]
+    variables, feeds, loss = fed_gradients(initial)
+    updates = configured("Adam", native=True).get_updates(loss, variables)
+    tf.add_to_collection("train", tf.group(*updates))
+    meta = tf.train.export_meta_graph()
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        session.run(updates, {feeds[0]: np.ones(3)})
+        expected = session.run(variables)
+    with tf.Graph().as_default() as graph:
+        tf.train.import_meta_graph(meta, import_scope="imported")
+        (step,) = tf.get_collection("train", scope="imported")
+        fed = graph.get_tensor_by_name("imported/" + feeds[0].name)
+        parameter = tf.trainable_variables()[0]
+        with tf.Session() as session:
+            session.run(tf.global_variables_initializer())
+            session.run(step, {fed: np.ones(3)})
+            same_bits(expected, [session.run(parameter)])
+
+
+def test_a_variable_that_was_destroyed_is_not_initialized():
+    variables, feeds, loss = fed_gradients([np.ones(3, "float32")])
+    optimizer = configured("SGD", native=True)
+    updates = optimizer.get_updates(loss, variables)
+    (velocity,) = [weight for weight in optimizer.weights if weight.shape.rank]
+    destroy = tf.raw_ops.DestroyResourceOp(resource=velocity.handle)
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        session.run(updates, {feeds[0]: np.ones(3)})
+        session.run(destroy)
+        with pytest.raises(tf.errors.FailedPreconditionError, match="has not been initialized"):
+            session.run(updates, {feeds[0]: np.ones(3)})
+        session.run(velocity.initializer)
+        session.run(updates, {feeds[0]: np.ones(3)})
+
+
 def test_one_variable_twice_is_refused(native_op):
     variable = tf.Variable(np.ones(3, "float32"), use_resource=True)
     step = step_of(native_op, [variable, variable], [tf.ones(3), tf.ones(3)])
@@ -316,8 +392,10 @@ def test_one_variable_twice_is_refused(native_op):
 
 def test_a_wrong_program_is_refused(native_op):
     variable = tf.Variable(np.ones(3, "float32"), use_resource=True)
-    no_such_register, no_such_function = [1, 1, 0, 10**6, 0, 0], [99, 1, 0, 0, 0, 0]
-    to_an_old_value, from_a_value_not_made, too_short = [1, 0] + [0] * 4, [1, 1, 1, 0, 0, 0], [1, 1]
+    no_such_register = [1, 1, 0, 10**6, 0, 0, 0, 0]
+    no_such_function = [99, 1, 0, 0, 0, 0, 0, 0]
+    to_an_old_value, from_a_value_not_made = [1, 0] + [0] * 6, [1, 1, 1] + [0] * 5
+    too_short = [1, 1]
     for code in (
         no_such_register,
         no_such_function,
@@ -393,21 +471,21 @@ def test_readers_never_see_half_a_step():
 # Programs.
 
 
-def leaves_of_three():
-    variables = [tf.Variable(np.ones(3, "float32"), use_resource=True) for _ in range(3)]
+def leaves_of_five_variables():
+    variables = [tf.Variable(np.ones(3, "float32"), use_resource=True) for _ in range(5)]
     parameter = TrainedParameter(variables[0], tf.ones(3))
-    parameter.slots = dict(zip(("last", "sum"), variables[1:]))
+    parameter.slots = dict(zip("abcd", variables[1:]))
     leaves = Leaves(parameter, tf.convert_to_tensor)
     return [leaves.parameter, *leaves.slots.values(), leaves.gradient]
 
 
 @pytest.mark.parametrize("number", range(len(program.FUNCTIONS)))
 def test_the_self_test_reaches_every_function(number):
-    operands = leaves_of_three()
-    formula = self_test.formula_of(number, operands)
+    operands = leaves_of_five_variables()
+    formula = self_test.formula_of(program.FUNCTIONS[number], operands)
     change = program.Change(operands[0], formula)
     code = program.compile_program(operands[0], [change]).code
-    assert len(code) == 6 and code[0] == number
+    assert len(code) == 8 and code[0] == number
 
 
 def test_the_self_test_notices_other_bits(native_op, monkeypatch):

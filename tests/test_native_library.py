@@ -387,3 +387,15 @@ def test_python_without_wheel_is_bad_usage(capsys):
 def test_a_python_that_does_not_run_is_named(filled, tmp_path):
     with pytest.raises(wheel.WheelError, match="'no-such-python' does not run"):
         wheel.make(str(tmp_path), ["no-such-python"])
+
+
+@pytest.mark.parametrize("changed", ["library.so", "program.py", "self_test.py"])
+def test_a_verdict_counts_for_one_library_and_one_comparison(changed, tmp_path, monkeypatch):
+    library = tmp_path / "library.so"
+    library.write_bytes(b"made")
+    before, checksum = verdict._key(str(library)), verdict.cache.checksum
+    assert verdict._key(str(library)) == before
+    monkeypatch.setattr(
+        verdict.cache, "checksum", lambda path: checksum(path) + "changed" * path.endswith(changed)
+    )
+    assert verdict._key(str(library)) != before

@@ -14,7 +14,6 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 import keras_optimizers
-from keras_optimizers.tensorflow_private import RELEASE
 from tests.training import CLASS_NAMES, configured, same_bits
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -60,9 +59,12 @@ def test_only_parameters_go_down_and_gradients_up(traffic, name, kind):
     assert row["tensors"] == sum(
         row[column] for column in ("parameters", "gradients", "coefficients", "control")
     )
-    # TensorFlow 2's own sends no empty messages; ours wait for all gradients before they write.
-    more = 0 if RELEASE.first == (1, 15) else 5
-    assert row["tensors"] < traffic[name, "tf.train"]["tensors"] + more
+    # Ours are the same messages on TensorFlow 1.15 and 2. `tf.train` sends fewer on 2, which copies
+    # a constant to each server that uses it: the rates of SGD and RMSprop no longer cross, only the
+    # powers of Adam's betas do, which are variables. Our rates are variables: callbacks set them.
+    theirs = traffic[name, "tf.train"]
+    if theirs["coefficients"]:
+        assert row["tensors"] <= theirs["tensors"] - 1 + apart
 
 
 @pytest.mark.slow

@@ -5,7 +5,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 import keras_optimizers
-from keras_optimizers.lowering import dense, kernels, sparse
+from keras_optimizers.lowering import kernels, sparse
 from keras_optimizers.tensorflow_private import HOST_OPTIMIZERS as upstream
 from tests.recorded.ordering import order_reads_before_writes
 from tests.training import CLASS_NAMES, CONFIGURATIONS, K, configured, same_bits, scalars_of
@@ -99,17 +99,6 @@ def test_a_large_table_is_updated_in_place_to_the_same_bits(case, shape, monkeyp
     same_bits(expected, train_table(cls(**options), initial))
     kinds = {op.type for op in tf.get_default_graph().get_operations()}
     assert "ResourceSparseApplyKerasMomentum" in kinds
-
-
-@pytest.mark.usefixtures("tensorflows_own_ops")
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_variables_made_for_one_kernel_keep_the_bits(shape, monkeypatch):
-    monkeypatch.setattr(dense, "_TEMPORARY_FROM", 0)
-    initial = np.random.RandomState(0).normal(size=shape).astype("float32")
-    expected = train_table(with_dense_gradients(keras_optimizers.Nadam)(), initial)
-    assert "DestroyResourceOp" in {op.type for op in tf.get_default_graph().get_operations()}
-    K.clear_session()
-    same_bits(expected, train_table(keras_optimizers.Nadam(), initial))
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float64"])

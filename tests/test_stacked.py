@@ -105,3 +105,10 @@ def test_constraints_and_ref_variables_are_left_alone():
     refs = [tf.Variable(np.ones((4, 8), "float32"), use_resource=False) for _ in range(4)]
     configured("Adam").get_updates(tf.add_n([tf.reduce_sum(ref) for ref in refs]), refs)
     assert "Unpack" not in kinds()
+
+
+@pytest.mark.parametrize("elements, is_stacked", [(1024, True), (1025, False)])
+def test_large_parameters_are_updated_one_by_one(elements, is_stacked):
+    variables, _, loss = fed_gradients([np.ones(elements, "float32")] * 4)
+    configured("Adam").get_updates(loss, variables)
+    assert ("Unpack" in kinds()) is is_stacked

@@ -26,10 +26,13 @@ def examples():
 
 
 def compiled(optimizer, **constraints):
+    # The seed of the graph would give other weights on another TensorFlow.
+    first, second = [keras.initializers.glorot_uniform(seed) for seed in (3, 4)]
+    hidden = {"input_shape": (10,), "kernel_initializer": first, **constraints}
     model = keras.Sequential(
         [
-            keras.layers.Dense(20, activation="relu", input_shape=(10,), **constraints),
-            keras.layers.Dense(2, activation="softmax"),
+            keras.layers.Dense(20, activation="relu", **hidden),
+            keras.layers.Dense(2, activation="softmax", kernel_initializer=second),
         ]
     )
     model.compile(optimizer, "categorical_crossentropy", metrics=["acc"])
@@ -39,9 +42,10 @@ def compiled(optimizer, **constraints):
 @pytest.mark.parametrize("class_name", CLASS_NAMES)
 def test_an_optimizer_counts_learns_and_goes_on_counting_with_another_model(class_name):
     np.random.seed(0)  # for the order of the batches
-    tf.set_random_seed(0)
+    # Adadelta's steps shrink too soon with the usual decay.
+    slower = {"decay": 0.01} if class_name == "Adadelta" else {}
     with keras_optimizers.install():
-        optimizer = configured(class_name)
+        optimizer = configured(class_name, **slower)
         model = compiled(optimizer)
         assert K.get_value(optimizer.iterations) == 0
         history = model.fit(*examples(), epochs=2, batch_size=16, verbose=0)

@@ -4,8 +4,11 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 import keras_optimizers
+from keras_optimizers.scripts import tensorflow_1
 from keras_optimizers.tensorflow_private import HOST_OPTIMIZERS as upstream
 from tests.recorded.ordering import order_reads_before_writes
+
+tensorflow_1.graph_mode()  # for the programs of tests/reliability, which pytest does not start
 
 K = tf.keras.backend
 

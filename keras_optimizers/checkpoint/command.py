@@ -171,7 +171,7 @@ def _command(
 
         found = [getattr(options, name, None) for name in path_arguments]
         paths = [path for path in found if path]
-        return supervision.supervised(guarded, paths, not _needs_tensorflow(options, paths))
+        return supervision.supervised(guarded, paths, not _needs_tensorflow(options))
 
     return run
 
@@ -192,16 +192,9 @@ def _check_names(options: argparse.Namespace) -> None:
         )
 
 
-def _needs_tensorflow(options: argparse.Namespace, paths: Sequence[str]) -> bool:
-    if hasattr(options, "to") and registry.format_named(options.to).needs_tensorflow:
-        return True
-    for path in paths:
-        try:
-            if registry.reader_of(path).needs_tensorflow:
-                return True
-        except (CheckpointError, OSError):
-            continue
-    return False
+def _needs_tensorflow(options: argparse.Namespace) -> bool:
+    """Whether TensorFlow is imported: it writes its own formats, and reads nothing."""
+    return hasattr(options, "to") and registry.format_named(options.to).needs_tensorflow
 
 
 def read_options(options: argparse.Namespace) -> Dict[str, Any]:

@@ -58,7 +58,7 @@ def page() -> str:
         parts += [f"## {title}\n", words, _table(["version"] + [c for c, _ in columns], rows)]
     parts += ["## Arguments and defaults\n", _DEFAULTS, _defaults(found)]
     parts += ["## From one version to the next\n", _STEPS, _steps(found)]
-    parts += ["## This package and each version\n", _OURS, _ours(references.names())]
+    parts += ["## This package and each version\n", _OURS, _ours(references.names()), _WHY]
     return "\n".join(parts)
 
 
@@ -70,6 +70,34 @@ _OURS = (
     "recordings' more is explained. Versions that are not in the table are equal to the bit in "
     "every case; `numpy` is\ncompared within 1e-5.\n"
 )
+_WHY = """\
+What differs from `tf-1.10`, `tf-1.12` and `tf-1.13`, and why:
+
+- `lookups_sgd_clipvalue`: up to 1.13 the old classes make the gradient of a lookup dense before
+  they clip it, so `clipnorm` and `clipvalue` bound the sum of the gradients of a row that a batch
+  looks up more than once. From 1.14 on they bound the gradient of each lookup, and so do the old
+  classes in TensorFlow 2. One class cannot equal both; ours equals 1.15's, and the gradient stays
+  sparse. Results differ only where a batch looks a row up more than once and the bound takes
+  effect. The class below equals 1.10's to the bit.
+- `resume_nadam` and `weights_layout` of Nadam: up to 1.13 its `weights` lack `m_schedule`, so a
+  resumed run begins that product at 1 again. Ours have it, as 1.15's, and a resumed run equals an
+  uninterrupted one. `set_weights` takes the older list, too, and computes the product from the
+  steps.
+
+```python
+import tensorflow as tf
+
+import keras_optimizers
+
+
+class SumsBeforeClipping(keras_optimizers.SGD):
+    \"\"\"With `clipvalue`, clips a lookup's gradient as TensorFlow up to 1.13 did.\"\"\"
+
+    def get_gradients(self, loss, params):
+        gradients = [tf.convert_to_tensor(one) for one in tf.gradients(loss, params)]
+        return [tf.clip_by_value(one, -self.clipvalue, self.clipvalue) for one in gradients]
+```
+"""
 _DEFAULTS = "Arguments in their order, with defaults, and the versions that have them.\n"
 _STEPS = (
     f"How many of the {len(cases.CASES)} cases give other parameters. Rounding is below 1e-4; what "

@@ -33,9 +33,6 @@ from keras_optimizers.lowering.values import Accesses, DenseValues, Leaves, Writ
 from keras_optimizers.parameters import TrainedParameter
 from keras_optimizers.tensorflow_types import Variable
 
-# Number of elements from which a variable made for one kernel costs less than what it saves.
-_TEMPORARY_FROM = 2**16
-
 
 class Writes(NamedTuple):
     """What an update does."""
@@ -190,22 +187,15 @@ class DenseUpdate:
 
     def _subtract_ratio(self, variable: Variable, ratio: OverRoot) -> Optional[tf.Operation]:
         """Subtract by the kernel that reads what is under the root from a variable."""
-        scale, epsilon = self.values.scalar(ratio.scale), self.values.scalar(ratio.epsilon)
         written = self.accesses.written.get(ratio.under_root)
-        if written is not None:
-            numerator = self.values.tensor(ratio.numerator)
-            with tf.control_dependencies([written.op]):
-                return kernels.subtract_over_root(
-                    variable, scale, numerator, written.variable.handle, epsilon
-                )
-        if variable.shape.num_elements() < _TEMPORARY_FROM:
+        if written is None:
             return None
+        scale, epsilon = self.values.scalar(ratio.scale), self.values.scalar(ratio.epsilon)
         numerator = self.values.tensor(ratio.numerator)
-        slot, ready = kernels.temporary(self.values.tensor(ratio.under_root))
-        with tf.control_dependencies([ready]):
-            write = kernels.subtract_over_root(variable, scale, numerator, slot, epsilon)
-        with tf.control_dependencies([write]):
-            return kernels.free(slot)
+        with tf.control_dependencies([written.op]):
+            return kernels.subtract_over_root(
+                variable, scale, numerator, written.variable.handle, epsilon
+            )
 
 
 def _fills(variable: Variable, formula: Expression) -> bool:

@@ -4,12 +4,11 @@ On a CPU each gives, to the bit, what its formula gives as separate ops. All ret
 value. The fused kernels, which round differently, are in `fused`.
 """
 
-from typing import List, Tuple
+from typing import List
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from keras_optimizers.tensorflow_private import ANONYMOUS_RESOURCE
 from keras_optimizers.tensorflow_types import Tensor, Variable
 
 _raw = tf.raw_ops
@@ -42,20 +41,6 @@ def subtract_over_root(
         grad=numerator,
         update_slots=False,
     )
-
-
-def temporary(value: Tensor) -> Tuple[Tensor, tf.Operation]:
-    """The handle of a variable that exists in this run only, and the op that gives it `value`.
-
-    It takes over the memory of `value`. `free` it when it has been used.
-    """
-    handle = _raw.VarHandleOp(dtype=value.dtype, shape=value.shape, shared_name=ANONYMOUS_RESOURCE)
-    return handle, _raw.AssignVariableOp(resource=handle, value=value)
-
-
-def free(handle: Tensor) -> tf.Operation:
-    """Free a temporary variable."""
-    return _raw.DestroyResourceOp(resource=handle)
 
 
 def add_square_and_subtract_over_root(

@@ -29,7 +29,7 @@ from keras_optimizers.tensorflow_types import Tensor, Variable
 
 # Elements: of larger parameters the stack costs more memory traffic than it saves starts
 # (`benchmarks/techniques.py` measures both).
-_LARGEST = 2**9
+_LARGEST = 2**10
 _LARGEST_STACK = 2**19
 _FEWEST = 3
 

@@ -73,3 +73,10 @@ def counts_steps(era, case):
     """Whether the file says how many steps were done."""
     class_name = problem.CASES[case][0]
     return not (era in DROPS_ITERATIONS and class_name in UNCOUNTED)
+
+
+def optimizer_v2(class_name):
+    """A class of OptimizerV2, which Keras 2.11 to 2.15 call legacy."""
+    from tensorflow.keras import optimizers
+
+    return getattr(getattr(optimizers, "legacy", optimizers), class_name)

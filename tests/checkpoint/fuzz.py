@@ -8,6 +8,7 @@ Every file goes through `inspect`, `migrate` or `verify`. Prints one line for ea
 """
 
 import argparse
+import glob
 import io
 import json
 import os
@@ -39,6 +40,9 @@ FILES = [
         "keras-3-h5/functional_adam.h5",
         "keras-3/adam.keras",
         "keras-3/functional_adam.keras",
+        "saver-ours/adam",
+        "saver-tf-train/adam",
+        "object-2.15/adam",
     )
 ]
 LONGEST = 120  # seconds; the HDF5 library may compute for 20 before it is stopped
@@ -179,6 +183,14 @@ def archive(path, choose):
 
 def mutate(source, path, choose):
     """A mutated copy of `source` at `path`; what was done to it."""
+    if not os.path.exists(source):  # the prefix of a checkpoint of TensorFlow
+        endings = [name[len(source) :] for name in glob.glob(source + ".[di]*")]
+        for ending in endings:
+            shutil.copyfile(source + ending, path + ending)
+        path += choose.choice(sorted(endings))
+        change = choose.choice([flip, overwrite, cut, move])
+        mutate_bytes(path, change, choose)
+        return "%s of %s" % (change.__name__, os.path.basename(path))
     shutil.copyfile(source, path)
     if choose.random() < 0.4:
         if path.endswith(".keras"):
@@ -187,17 +199,21 @@ def mutate(source, path, choose):
         structure(path, choose)
         return "structure"
     change = choose.choice([flip, overwrite, cut, move])
+    mutate_bytes(path, change, choose)
+    return change.__name__
+
+
+def mutate_bytes(path, change, choose):
     with open(path, "rb") as opened:
         data = bytearray(opened.read())
     with open(path, "wb") as opened:
         opened.write(bytes(change(data, choose)))
-    return change.__name__
 
 
 def arguments(path, choose, folder):
     command = choose.choice(["inspect", "migrate", "verify"])
     if command == "inspect":
-        return ["inspect", path, *choose.choice([[], ["--json"]])]
+        return ["inspect", path, *choose.choice([[], ["--json"], ["--class", "Adam"]])]
     if command == "verify":
         return ["verify", path, choose.choice(FILES)]
     target = choose.choice(["keras-optimizers", "keras-2.3", "optimizer-v2", "tf-keras-2.11"])

@@ -88,6 +88,26 @@ def test_tf_train_s_momentum_comes_back_with_its_bits(tmp_path):
         np.testing.assert_array_equal(before.get_tensor(name), after.get_tensor(name))
 
 
+@pytest.mark.parametrize("case", problem.cases_of("saver-tf-train") + ["sgd_nesterov_decay"])
+def test_a_model_s_file_becomes_one_that_tf_train_restores(case, tmp_path):
+    """The order of the parameters is not that of their names; the file has no order."""
+    target = str(tmp_path / "target")
+    source = files.source("tf-keras-1.10", case)
+    assert migrate(source, target, "saver-tf-train", iterations=problem.SAVE_AFTER).written
+    state, written = read(source), tf.train.load_checkpoint(target)
+    assert [one.name for one in state.parameters] != sorted(one.name for one in state.parameters)
+    endings = {"second_moment": "Adam_1", "first_moment": "Adam", "mean_square": "RMSProp"}
+    for role, name, array in state.arrays():
+        if role in endings:
+            np.testing.assert_array_equal(
+                written.get_tensor(f"{name}/{endings[role]}"), array.read()
+            )
+        if role == "velocity" and state.hyperparameters["momentum"]:
+            rate = 0.05 / (1 + state.hyperparameters["decay"] * state.iterations)
+            found = written.get_tensor(f"{name}/Momentum") * -rate
+            np.testing.assert_allclose(found, array.read(), rtol=1e-6)
+
+
 def test_adam_s_steps_follow_from_its_powers(tmp_path):
     tf.compat.v1.reset_default_graph()
     kernel = tf.compat.v1.get_variable("kernel", (2,))

@@ -336,7 +336,7 @@ def nested_model(tmp_path):
     )
     entry = keras.Input((4,))
     model = keras.Model(entry, keras.layers.Dense(1)(inner(entry)))
-    model.compile(keras.optimizers.Adam(), "mse", metrics=["mae"])
+    model.compile(files.optimizer_v2("Adam")(), "mse", metrics=["mae"])
     model.train_on_batch(np.ones((8, 4)), np.ones((8, 1)))
     path = str(tmp_path / "nested.h5")
     model.save(path)

@@ -12,9 +12,10 @@ tf = pytest.importorskip("tensorflow")
 from keras_optimizers import cli  # noqa: E402
 from keras_optimizers.checkpoint import CheckpointError, migrate, read  # noqa: E402
 from keras_optimizers.checkpoint.formats.optimizer_objects import open_objects  # noqa: E402
-from tests.checkpoint.files import archives, problem  # noqa: E402
+from tests.checkpoint.files import archives, optimizer_v2, problem  # noqa: E402
 
-K = tf.keras.backend
+K = tf.compat.v1.keras.backend
+Checkpoint = tf.compat.v1.train.Checkpoint  # its `save` takes a session
 BOTH = sorted(set(problem.cases_of("object-2.4")) & set(problem.cases_of("object-2.11")))
 # What no such checkpoint holds, as the recorded training had it.
 KNOWN = {
@@ -146,7 +147,7 @@ class Program:
         layers = tf.keras.layers
         self.generator = tf.keras.Sequential([layers.Dense(3, input_shape=(2,), name="make")])
         self.critic = tf.keras.Sequential([layers.Dense(1, input_shape=(3,), name="judge")])
-        self.optimizers = [tf.keras.optimizers.Adam(0.01), tf.keras.optimizers.SGD(0.1, 0.9)]
+        self.optimizers = [optimizer_v2("Adam")(0.01), optimizer_v2("SGD")(0.1, 0.9)]
         losses = tf.reduce_mean(self.generator.output**2), tf.reduce_mean(self.critic.output**2)
         models = [self.generator, self.critic]
         updates = [
@@ -154,7 +155,7 @@ class Program:
             for optimizer, loss, model in zip(self.optimizers, losses, models)
         ]
         self.step = tf.Variable(0.5, name="step")
-        self.root = tf.train.Checkpoint(
+        self.root = Checkpoint(
             generator=self.generator,
             critic=self.critic,
             making=self.optimizers[0],
@@ -214,7 +215,7 @@ def test_other_objects_of_a_program_keep_their_values(tmp_path):
     program = Program()
     table = tf.lookup.experimental.DenseHashTable(tf.int64, tf.float32, 0.0, -1, -2)
     iterator = tf.compat.v1.data.make_initializable_iterator(tf.data.Dataset.range(5))
-    root = tf.train.Checkpoint(table=table, optimizer=program.optimizers[1], iterator=iterator)
+    root = Checkpoint(table=table, optimizer=program.optimizers[1], iterator=iterator)
     root.model = program.critic
     program.session.run([table.insert([7, 8], [0.25, 0.5]), iterator.initializer])
     prefix = root.save(str(tmp_path / "tables"), session=program.session)
@@ -231,7 +232,7 @@ def test_other_objects_of_a_program_keep_their_values(tmp_path):
 
 def test_a_counter_that_the_program_also_holds_stays_one_object(tmp_path):
     program = Program()
-    root = tf.train.Checkpoint(steps=program.optimizers[0].iterations, opt=program.optimizers[0])
+    root = Checkpoint(steps=program.optimizers[0].iterations, opt=program.optimizers[0])
     root.model = program.generator
     prefix = root.save(str(tmp_path / "shared"), session=program.session)
     new = str(tmp_path / "new")
@@ -247,14 +248,14 @@ def test_both_directions_of_a_bidirectional_layer_keep_their_slots(tmp_path):
     layers = tf.keras.layers
     both = layers.Bidirectional(layers.GRU(2, name="unit"), input_shape=(3, 2), name="both")
     model = tf.keras.Sequential([both, layers.Dense(1)])
-    model.compile(tf.keras.optimizers.Adam(0.01), "mse")
+    model.compile(optimizer_v2("Adam")(0.01), "mse")
     model.fit(np.random.RandomState(0).rand(4, 3, 2), np.ones((4, 1)), verbose=0)
     model.save_weights(str(tmp_path / "objects"), save_format="tf")
     K.clear_session()
     # In another program the layers have other names, so names do not help.
     both = layers.Bidirectional(layers.GRU(2, name="cell"), input_shape=(3, 2), name="two")
     other = tf.keras.Sequential([both, layers.Dense(1)])
-    other.compile(tf.keras.optimizers.Adam(0.01), "mse")
+    other.compile(optimizer_v2("Adam")(0.01), "mse")
     other.load_weights(str(tmp_path / "objects"))
     other._make_train_function()
     other.save(str(tmp_path / "model.h5"))

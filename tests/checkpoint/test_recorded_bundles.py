@@ -9,7 +9,7 @@ import pytest
 tf = pytest.importorskip("tensorflow")
 
 from keras_optimizers.checkpoint import CheckpointError, migrate, read  # noqa: E402
-from tests.checkpoint.files import archives, problem  # noqa: E402
+from tests.checkpoint.files import archives, optimizer_v2, problem  # noqa: E402
 from tests.checkpoint.test_recorded_releases import index_of, recorded, slots_of  # noqa: E402
 
 # An HDF5 file of the same model by the same release, which tells the order of the parameters.
@@ -94,7 +94,7 @@ def saved_with_recurrent_and_frozen_layers(folder):
     recurrent = layers.Bidirectional(layers.GRU(2))(layers.Embedding(5, 4)(ids))
     model = tf.keras.Model(ids, layers.Dense(2)(nested(recurrent)))
     rate = 0.01
-    model.compile(tf.keras.optimizers.Adam(rate, amsgrad=True, clipnorm=1.5), "mse")
+    model.compile(optimizer_v2("Adam")(rate, amsgrad=True, clipnorm=1.5), "mse")
     model.fit(np.arange(12).reshape(4, 3) % 5, np.ones((4, 2)), verbose=0)
     model.save(str(folder / "directory"), save_format="tf")
     model.save(str(folder / "file.h5"))
@@ -187,10 +187,10 @@ def test_a_new_optimizer_of_an_unknown_name_needs_its_class(tmp_path):
             key: tf.compat.v1.get_variable(name, (), tf.int64 if key == "iterations" else None)
             for key, name in names.items()
         }
-        optimizer = tf.train.Checkpoint(_iterations=made["iterations"])
+        optimizer = tf.compat.v1.train.Checkpoint(_iterations=made["iterations"])
         optimizer._variables = list(made.values())
         session.run(tf.compat.v1.global_variables_initializer())
-        root = tf.train.Checkpoint(optimizer=optimizer)
+        root = tf.compat.v1.train.Checkpoint(optimizer=optimizer)
         session.run(root.save_counter.initializer)
         path = root.save(str(tmp_path / "mine"), session=session)
     with pytest.raises(CheckpointError, match=r"its name is 'mine'\); give --class"):

@@ -6,6 +6,7 @@ import pytest
 
 import keras_optimizers
 from keras_optimizers.conformance import (
+    assert_conforms,
     behaviour,
     parametrize_with_checks,
     references,
@@ -17,6 +18,7 @@ from keras_optimizers.conformance.recorder import cases
 from keras_optimizers.conformance.subject import Subject
 from keras_optimizers.tensorflow_private import RELEASE
 
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 IS_1 = RELEASE.first == (1, 15)
 OURS = [getattr(keras_optimizers, name) for name in cases.CLASS_NAMES]
 # What an optimizer did in a case is kept, and compared with several references.
@@ -35,6 +37,18 @@ DIFFERENT_IN_TF_110 = {
 )
 def test_equal_to_tensorflows_own_old_classes_to_the_bit(check):
     check()
+
+
+@pytest.mark.skipif(not IS_1, reason="compares bits with TensorFlow 1.10")
+def test_the_class_of_the_page_clips_a_lookup_as_110_did():
+    with open(os.path.join(ROOT, "docs", "behaviour.md"), encoding="utf-8") as opened:
+        code = opened.read().partition("```python\n")[2].partition("```")[0]
+    made = {}
+    exec(code, made)
+    only = ["lookups_sgd_clipvalue"]
+    assert_conforms(made["SumsBeforeClipping"], "tf-1.10", cases=only, class_name="SGD")
+    with pytest.raises(AssertionError, match="lookups_sgd_clipvalue"):
+        assert_conforms(keras_optimizers.SGD, "tf-1.10", cases=only)
 
 
 @pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: subject.name)

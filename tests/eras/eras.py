@@ -27,6 +27,10 @@ def keras_of(era):
 
 def clear(era):
     """A fresh graph and session."""
+    if problem.ERAS[era].generation == "ours":
+        import tensorflow.compat.v1 as tf
+
+        tf.disable_v2_behavior()  # ours train graphs; TensorFlow 1 changes nothing by this
     keras_of(era).backend.clear_session()
 
 

@@ -152,7 +152,7 @@ def run(target, job):
 
         tf_keras.backend.clear_session()
     else:
-        eras.clear(target)
+        eras.clear("keras-3" if target == "keras-3-state" else target)
     model = load(target, job["file"], case, job["options"], job["trains_fixed"])
     arrays = named("loaded", eras.state_arrays(model))
     problem.train(model, problem.ALL_CASES[case][2], problem.SAVE_AFTER, problem.TRAIN_UNTIL)

@@ -4,6 +4,7 @@
     python tests/eras/matrix.py --releases --target keras-3      # from the releases' archives
     python tests/eras/matrix.py --source keras-2.3 --target keras-3
     python tests/eras/matrix.py --write docs/migration.md        # and put the table there
+    python tests/eras/matrix.py --target keras-3 --write docs/migration.md     # one column of it
     python tests/eras/matrix.py --record                         # write the sources again, compare
     python tests/eras/matrix.py --record --replace               # and commit those of the releases
     python tests/eras/matrix.py --models                         # architectures in other words
@@ -274,7 +275,10 @@ def main():
     parser.add_argument("--releases", action="store_true", help="only the releases' archives")
     parser.add_argument("--environments", default=os.path.join(ROOT, ".eras"))
     parser.add_argument(
-        "--write", metavar="FILE", help="put the tables between their marks in FILE"
+        "--write",
+        metavar="FILE",
+        help="put the tables between their marks in FILE; with --source, --case or --target, what "
+        "the first table says of others stays there",
     )
     parser.add_argument("--record", action="store_true", help="write the sources again; compare")
     parser.add_argument(
@@ -309,7 +313,8 @@ def main():
     for mark, text in parts(cells).items():
         print(text)
         if options.write:
-            put(options.write, mark, text)
+            part = options.target or options.case or options.source != list(problem.KERAS_ERAS)
+            put(options.write, mark, text, add=bool(part) and mark == "matrix")
     if options.list:
         write_list(options.list, cells)
     wrong = [cell for cell in cells if not cell.is_as_said()]
@@ -460,22 +465,73 @@ def _reasons(pairs):
         found.setdefault(reason, []).append((cell.case, cell.target))
     lines = []
     for reason, places in found.items():
-        cases = ", ".join(sorted({case for case, _ in places}))
-        targets = ", ".join(sorted({target for _, target in places}))
-        lines.append("- %s — %s to %s" % (reason, cases, targets))
+        lines.append(_shown_reason(reason, *map(set, zip(*places))))
     return lines or ["- none"]
 
 
-def put(path, mark, text):
-    """Replace what is between the marks."""
+def _shown_reason(reason, cases, targets):
+    return "- %s — %s to %s" % (reason, ", ".join(sorted(cases)), ", ".join(sorted(targets)))
+
+
+def put(path, mark, text, add=False):
+    """Replace what is between the marks, or `add` columns of other targets to it."""
     first, last = "<!-- %s -->\n" % mark, "<!-- /%s -->" % mark
     with open(path) as opened:
         before, _, rest = opened.read().partition(first)
-    _, found, after = rest.partition(last)
+    old, found, after = rest.partition(last)
+    if add and old.strip():
+        text = joined(old.strip(), text)
     if not found:
         raise SystemExit("%s has no marks %s and %s" % (path, first.strip(), last))
     with open(path, "w") as opened:
         opened.write(before + first + text + "\n" + last + after)
+
+
+def joined(old, new):
+    """A table of cells with its reasons, and one of the same rows for other targets."""
+    pairs = [(_parsed(old)[place], _parsed(new)[place]) for place in range(3)]
+    rows, reasons = pairs[0], pairs[1:]
+    added = set(next(iter(rows[1].values())))
+    # Of a column that is there in part, nobody knows which reasons are still true.
+    replaced = added if set(rows[0]) <= set(rows[1]) else set()
+    targets = [one for one in TARGETS if one in next(iter(rows[0].values())) or one in added]
+    lines = ["| source | case | %s |" % " | ".join(targets)]
+    lines.append("|" + " --- |" * (2 + len(targets)))
+    for key in collections.OrderedDict.fromkeys([*rows[0], *rows[1]]):
+        row = dict(rows[0].get(key, {}), **rows[1].get(key, {}))
+        lines.append("| %s |" % " | ".join([*key, *(row.get(one, "") for one in targets)]))
+    for title, (before, after) in zip(("Refused:", "Approximate (~):"), reasons):
+        lines += ["", title, ""]
+        found = collections.OrderedDict(
+            (reason, (cases, kept))
+            for reason, (cases, of_targets) in before.items()
+            for kept in [of_targets - replaced]
+            if kept
+        )
+        for reason, (cases, of_targets) in after.items():
+            known = found.get(reason, (set(), set()))
+            found[reason] = (known[0] | cases, known[1] | of_targets)
+        lines += [_shown_reason(reason, *places) for reason, places in found.items()] or ["- none"]
+    return "\n".join(lines)
+
+
+def _parsed(text):
+    """A table's places by row and target; cases and targets of each reason of two lists."""
+    table, refused, approximate = re.split(r"\n+(?:Refused|Approximate \(~\)):\n+", text)
+    cells = [[one.strip() for one in line.strip("| ").split(" |")] for line in table.splitlines()]
+    rows = collections.OrderedDict(
+        (tuple(row[:2]), dict(zip(cells[0][2:], row[2:]))) for row in cells[2:]
+    )
+    found = [rows]
+    for lines in (refused, approximate):
+        reasons = collections.OrderedDict()
+        for line in lines.splitlines():
+            reason, dash, places = line[2:].rpartition(" — ")
+            if dash:
+                cases, _, targets = places.partition(" to ")
+                reasons[reason] = (set(cases.split(", ")), set(targets.split(", ")))
+        found.append(reasons)
+    return found
 
 
 def record(options):

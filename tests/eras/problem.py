@@ -256,7 +256,9 @@ RELEASE_ERAS = {
     "saved-model-2.10": _other("tf210", "optimizer-v2", "saved_model", _DIRECTORY),
     "saved-model-2.11": _other("tf211", "tf-2.11", "saved_model", _DIRECTORY),
 }
-ERAS = dict(KERAS_ERAS, **RELEASE_ERAS)
+# Ours on TensorFlow 2: tests/tensorflow_2/test_saver_files.py restores them in TensorFlow 1.15.
+TENSORFLOW_2_ERAS = {"saver-ours-2.15": Era("tf215", "", "ours", saves="saver", archived=True)}
+ERAS = dict(KERAS_ERAS, **RELEASE_ERAS, **TENSORFLOW_2_ERAS)
 
 
 def _demands(case):

@@ -40,8 +40,10 @@ def save(era, model, path):
     if saves == "saver":
         import tensorflow as tf
 
-        session = eras.keras_of(era).backend.get_session()
-        tf.train.Saver().save(session, path, write_meta_graph=False)
+        # TensorFlow 1.10 has no compat.v1, and TensorFlow 2 has these names there alone.
+        interface = getattr(tf.compat, "v1", tf)
+        session = interface.keras.backend.get_session()
+        interface.train.Saver().save(session, path, write_meta_graph=False)
     elif saves == "object":
         model.save_weights(path, save_format="tf")
     elif saves == "saved_model":

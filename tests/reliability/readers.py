@@ -23,11 +23,11 @@ import zipfile
 
 import numpy as np
 
-from keras_optimizers.checkpoint import CheckpointError, read
+from keras_optimizers.checkpoint import CheckpointError, migrate, read
 from keras_optimizers.checkpoint.architecture import model_config
-from keras_optimizers.checkpoint.storage import object_graphs
+from keras_optimizers.checkpoint.storage import object_graphs, protobuf, tensor_tables
 from keras_optimizers.checkpoint.storage.crc32c import crc32c, masked
-from keras_optimizers.checkpoint.storage.tensor_tables import Table
+from keras_optimizers.checkpoint.storage.tensor_tables import TEXT, Table
 from keras_optimizers.conformance import references
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
@@ -87,18 +87,61 @@ def table(data, folder):
         opened.write(bytes(64))
     found = Table(prefix)
     for name, entry in found.entries.items():
-        for reading in (found.read, found.read_text):
-            try:
-                if entry.dtype is not None and (reading == found.read_text) == (entry.dtype == ""):
-                    reading(name)
-            except (ValueError, OSError):
-                pass
+        try:
+            if entry.dtype is not None:
+                (found.read_texts if entry.dtype == TEXT else found.read)(name)
+        except (ValueError, OSError):
+            pass
     read(prefix, class_name="Adam")
 
 
 def checkpoint_graph(data, folder):
     """The graph of objects that a checkpoint holds."""
     object_graphs.parse_checkpoint_graph(data)
+
+
+def block_of(entries):
+    """A block of a table."""
+    written = b"".join(
+        b"\0" + _varint(len(key)) + _varint(len(value)) + key + value for key, value in entries
+    )
+    return written + struct.pack("<II", 0, 1)
+
+
+def entry_of(kind, shape, offset, data, slices=()):
+    """A tensor's entry in an index, which lies at `offset` of the data file."""
+    dimensions = [(2, protobuf.written([(1, extent)])) for extent in shape]
+    fields = [(1, kind), (2, protobuf.written(dimensions)), (4, offset), (5, len(data))]
+    places = [[(1, protobuf.written(zip((1, 2), extent))) for extent in one] for one in slices]
+    cut = protobuf.written((7, protobuf.written(place)) for place in places)
+    checksum = b"" if slices else struct.pack("<BI", 6 << 3 | 5, masked(crc32c(data)))
+    return protobuf.written(fields) + checksum + cut
+
+
+def object_checkpoint(data, folder):
+    """A checkpoint whose graph of objects is `data`, read, and written with the other optimizer."""
+    values = _bytes_of("object-2.15", "adam.data-00000-of-00001")
+    length = _varint(len(data))
+    checked = struct.pack("<I", len(data))
+    checked += struct.pack("<I", masked(crc32c(checked)))
+    described = entry_of(7, (), len(values), checked + data)  # with the checksum of a text
+    described = described.replace(
+        protobuf.written([(5, len(checked + data))]),
+        protobuf.written([(5, len(length) + 4 + len(data))]),
+    )
+    entries = tensor_tables._entries(_bytes_of("object-2.15", "adam.index"))
+    graph = object_graphs.OBJECT_GRAPH.encode()
+    prefix = os.path.join(folder, "objects")
+    with open(prefix + ".index", "wb") as opened:
+        block = block_of((key, described if key == graph else held) for key, held in entries)
+        opened.write(index_of(block))
+    with open(prefix + ".data-00000-of-00001", "wb") as opened:
+        opened.write(values + length + checked[4:] + data)
+    assert Table(prefix).read_text(object_graphs.OBJECT_GRAPH) == data
+    target = os.path.join(folder, "written")
+    for path in glob.glob(target + ".*"):
+        os.remove(path)
+    migrate(prefix, target, "checkpoint-2.11", read_options={"class_name": "Adam"})
 
 
 def saved_model(data, folder):
@@ -224,13 +267,25 @@ def _training_seeds():
 
 
 def _object_graph_seed():
-    prefix = os.path.join(SOURCES, "object-1.15", "adam")
+    prefix = os.path.join(SOURCES, "object-2.15", "adam")
     return [Table(prefix).read_text(object_graphs.OBJECT_GRAPH)]
 
 
 def _table_seeds():
     folders = ("saver-ours", "saver-tf-train", "object-1.15")
-    return [first_block(_bytes_of(folder, "adam.index")) for folder in folders]
+    found = [first_block(_bytes_of(folder, "adam.index")) for folder in folders]
+    return [*found, _partitioned_seed([((0, 2), (0, 2)), ((2, 1), (0, 2))])]
+
+
+def _partitioned_seed(slices):
+    """An index with a float32 of shape (3, 2) in two slices, all zeros."""
+    shapes = [tuple(length for _, length in one) for one in slices]
+    entries = [(b"", protobuf.written([(1, 1)]))]
+    entries += [
+        (tensor_tables._slice_key("table", one), entry_of(1, shape, 0, bytes(4 * 2 * shape[0])))
+        for one, shape in zip(slices, shapes)
+    ]
+    return block_of([*entries, (b"table", entry_of(1, (3, 2), 0, b"", slices))])
 
 
 def _recording_seeds():
@@ -262,6 +317,7 @@ class Target:
 PARSED = (ValueError,)  # inside a reader: becomes a CheckpointError on the way out
 TARGETS = {
     "table": Target(table, PARSED, _table_seeds),
+    "object_checkpoint": Target(object_checkpoint, (CheckpointError,), _object_graph_seed),
     "checkpoint_graph": Target(checkpoint_graph, PARSED, _object_graph_seed),
     "saved_model": Target(saved_model, PARSED, lambda: [b"\x08\x01\x12\x04\x3a\x02\x0a\x00"]),
     "keras_metadata": Target(keras_metadata, PARSED, lambda: [b"\x0a\x06\x10\x01\x2a\x02{}"]),

@@ -20,7 +20,9 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 import keras_optimizers
+from keras_optimizers.scripts import tensorflow_1
 
+tensorflow_1.graph_mode()
 layers = tf.keras.layers
 random = np.random.RandomState(3)
 INPUTS = random.uniform(-1, 1, (64, 8)).astype("float32")

@@ -1,6 +1,7 @@
-"""`tf.train.Saver` files go from TensorFlow 1.15 to TensorFlow 2, and back."""
+"""`tf.train.Saver` files go from TensorFlow 1.15 to TensorFlow 2, and back.
 
-import os
+Each side restores what the real other one has written; `tests/eras/matrix.py --record` writes that.
+"""
 
 import numpy as np
 import pytest
@@ -8,35 +9,43 @@ import tensorflow.compat.v1 as tf
 
 import keras_optimizers
 from keras_optimizers.tensorflow_private import KERAS, RELEASE
-from tests.checkpoint.files import problem
+from tests.checkpoint.files import archives, problem
 from tests.training import K
 
-pytestmark = pytest.mark.skipif(RELEASE.first == (1, 15), reason="between TensorFlow 1 and 2")
-
-SOURCES = os.path.join(problem.FOLDER, "sources")
+ON_1_15 = RELEASE.first == (1, 15)
+# (who has written the file, whose optimizer restores it)
+PAIRS = [("saver-1.15-v1", "ours"), ("saver-ours", "ours")]
+if ON_1_15:
+    PAIRS = [("saver-ours-2.15", "ours"), ("saver-ours-2.15", "saver-1.15-v1")]
 CASES = ["sgd_nesterov_decay", "rmsprop_decay", "adagrad", "adadelta", "adam_amsgrad_decay"]
 CASES += ["adam_clipnorm", "adamax", "nadam", "functional_adam"]
 
 
-def compiled(case):
-    """A model that has not been trained, and its kind."""
+def compiled(case, era="ours"):
+    """A model that has not been trained, with an era's optimizer, and its kind."""
     class_name, arguments, kind = problem.CASES[case]
     K.clear_session()
     model = problem.build(KERAS, kind)
-    with keras_optimizers.use_host(KERAS):
-        optimizer = getattr(keras_optimizers, class_name)(**arguments)
-    model.compile(optimizer, "categorical_crossentropy")
-    model._make_train_function()
+    if era == "ours":
+        with keras_optimizers.use_host(KERAS):
+            optimizer = getattr(keras_optimizers, class_name)(**arguments)
+        model.compile(optimizer, "categorical_crossentropy")
+        model._make_train_function()
+    else:
+        import eras
+
+        eras.compile_model(era, model, class_name, arguments)  # the original's races are gone
     return model, kind
 
 
-@pytest.mark.parametrize("written_by", ["saver-1.15-v1", "saver-ours"])
+@pytest.mark.parametrize("written_by, restored_by", PAIRS)
 @pytest.mark.parametrize("case", CASES)
-def test_a_file_of_tensorflow_1_is_restored_and_training_goes_on(case, written_by):
-    path = os.path.join(SOURCES, written_by, case)
-    recorded = np.load(path + ".npz")
-    model, kind = compiled(case)
-    tf.train.Saver().restore(K.get_session(), path)
+def test_a_file_of_the_other_tensorflow_is_restored_and_training_goes_on(
+    case, written_by, restored_by
+):
+    recorded = np.load(archives.recorded_of(written_by, case))
+    model, kind = compiled(case, restored_by)
+    tf.train.Saver().restore(K.get_session(), archives.file_of(written_by, case))
     for index, value in enumerate(model.get_weights()):
         np.testing.assert_array_equal(value, recorded["saved_%d" % index])
     assert K.get_value(model.optimizer.iterations) == problem.SAVE_AFTER
@@ -46,11 +55,12 @@ def test_a_file_of_tensorflow_1_is_restored_and_training_goes_on(case, written_b
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_file_that_is_written_here_has_the_variables_of_tensorflow_1s(case, tmp_path):
+def test_a_file_that_is_written_here_has_the_variables_of_the_other_tensorflows(case, tmp_path):
     model, kind = compiled(case)
     problem.train(model, kind, 0, 2)
     path = tf.train.Saver().save(K.get_session(), str(tmp_path / case), write_meta_graph=False)
     here = tf.train.load_checkpoint(path)
-    there = tf.train.load_checkpoint(os.path.join(SOURCES, "saver-ours", case))
-    assert here.get_variable_to_shape_map() == there.get_variable_to_shape_map()
-    assert here.get_variable_to_dtype_map() == there.get_variable_to_dtype_map()
+    for written_by, _ in PAIRS:
+        there = tf.train.load_checkpoint(archives.file_of(written_by, case))
+        assert here.get_variable_to_shape_map() == there.get_variable_to_shape_map()
+        assert here.get_variable_to_dtype_map() == there.get_variable_to_dtype_map()

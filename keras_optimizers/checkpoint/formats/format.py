@@ -66,13 +66,12 @@ class Reader(NamedTuple):
 
     Attributes:
         recognises: whether a path leads to such a file; it looks into the file, not at its name.
-        read: the optimizer's state in it; raises `CheckpointError` where there is none.
-        needs_tensorflow: whether TensorFlow is imported for it.
+        read: the optimizer's state in it, without TensorFlow; raises `CheckpointError` where there
+            is none.
     """
 
     recognises: Callable[[str], bool]
     read: Callable[[ReadRequest], OptimizerState]
-    needs_tensorflow: bool = False
 
 
 def unchanged(state: OptimizerState, report: Report) -> OptimizerState:

@@ -14,6 +14,7 @@ import numpy as np
 
 from keras_optimizers import reference
 from keras_optimizers.checkpoint import mathematics
+from keras_optimizers.checkpoint.architecture.code_in_configs import check_runs_no_code
 from keras_optimizers.checkpoint.confirmation import differences
 from keras_optimizers.checkpoint.eras import layouts, weight_lists
 from keras_optimizers.checkpoint.eras.layout import Layout
@@ -241,9 +242,9 @@ def _write_objects(
         wanted = [key for node in nodes for key in keys_of(node)]
     except ValueError as error:
         raise bundles.unreadable(objects.prefix, error) from error
-    texts = bundles.open_texts(objects.prefix)
-    texts.pop(OBJECT_GRAPH, None)
-    held = dict(objects.tensors, **texts)
+    others = bundles.open_others(objects.prefix)
+    others.pop(OBJECT_GRAPH, None)
+    held = dict(objects.tensors, **others)
     values: Dict[str, Array] = {}
     missing = []
     for key in wanted:
@@ -330,7 +331,7 @@ def _save_objects(request: WriteRequest, whole: str, prefix: str, compiled: bool
     """Write an HDF5 file of the model, load it into `tf.keras`, save its objects.
 
     Raises:
-        CheckpointError: If this TensorFlow's Keras cannot load the model.
+        CheckpointError: If this TensorFlow's Keras cannot load the model, or would run code of it.
     """
     keras = _keras()
     try:
@@ -339,6 +340,9 @@ def _save_objects(request: WriteRequest, whole: str, prefix: str, compiled: bool
         )
     except CheckpointError as error:
         raise type(error)(str(error).replace(repr(whole), repr(request.path))) from error
+    with keras_hdf5.WholeModel(whole) as held:
+        for name in ("model_config", "training_config"):
+            check_runs_no_code(held.json_attribute(name), request.source or request.path)
     tf = bundles.require_tensorflow()
     try:
         with tf.Graph().as_default(), tf.Session().as_default():

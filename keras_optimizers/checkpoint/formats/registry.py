@@ -149,10 +149,26 @@ def read(
         return None if model is None else model_candidates(model)
 
     state = reader_of(path).read(ReadRequest(path, class_name, values or {}, candidates, optimizer))
+    _check_shapes(state, path)
     state.has_embeddings = has_embeddings(state, model)
     for name, value in layouts.defaults_of(state.provenance.format, state.class_name).items():
         state.era_defaults.setdefault(name, value)
     return state
+
+
+def _check_shapes(state: OptimizerState, path: str) -> None:
+    """Each slot has the shape of its parameter.
+
+    Raises:
+        CheckpointError: If one has another.
+    """
+    shapes = {parameter.name: parameter.shape for parameter in state.parameters}
+    for role, name, array in state.arrays():
+        if array.shape != shapes.get(name, array.shape):
+            raise CheckpointError(
+                f"Cannot read {path!r}: {role} of {name!r} has the shape {array.shape}, and "
+                f"{name!r} {shapes[name]}. It is damaged, or of another kind."
+            )
 
 
 def has_embeddings(state: OptimizerState, model: Optional[str]) -> Optional[bool]:

@@ -280,4 +280,4 @@ def as_file(path: str) -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-READER = Reader(is_saved_model, read, needs_tensorflow=True)
+READER = Reader(is_saved_model, read)

@@ -53,4 +53,4 @@ def _read(request: ReadRequest, prefix: str) -> OptimizerState:
     return tf_train.read(prefix, tensors, candidates, values, class_name)
 
 
-READER = Reader(is_checkpoint, read, needs_tensorflow=True)
+READER = Reader(is_checkpoint, read)

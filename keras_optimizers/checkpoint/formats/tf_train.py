@@ -4,7 +4,6 @@ Slots are named after their parameter: `dense/kernel/Adam`, `dense/kernel/Adam_1
 hyperparameter is in the file; Adam's `beta1_power` and `beta2_power` tell how many steps were done.
 """
 
-import functools
 import math
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
@@ -339,12 +338,29 @@ def constructor(state: OptimizerState) -> str:
     return f"make the optimizer with tf.train.{class_name}Optimizer({', '.join(arguments)})."
 
 
+def _differences(
+    meant: OptimizerState, found: OptimizerState, counts: bool, progress: Any = None
+) -> List[str]:
+    """What a written file holds otherwise, by the parameters' names: it keeps no order of them."""
+    held = {parameter.name: parameter for parameter in found.parameters}
+    in_order = [held[one.name] for one in meant.parameters if one.name in held]
+    if not mathematics.roles_read(meant):  # without slots it does not tell what is trained
+        in_order = list(meant.parameters)
+    found = found.copy()
+    found.parameters = in_order
+    if "velocity" in found.slots:  # the file knows no decay, so the first rate was used
+        share = mathematics.learning_rate(meant) / float(meant.hyperparameters["lr"])
+        velocities = found.slots["velocity"].items()
+        found.slots["velocity"] = {name: one.scaled(share) for name, one in velocities}
+    # A velocity is divided by the learning rate, and multiplied when it is read.
+    return differences(meant, found, counts, tolerance=1e-6, progress=progress)
+
+
 FORMAT = Format(
     LAYOUT,
     write,
     adapt,
     remedy="It is several files: give their common prefix, without an ending.",
-    # A velocity is divided by the learning rate, and multiplied when it is read.
-    differences=functools.partial(differences, tolerance=1e-6),
+    differences=_differences,
     needs_tensorflow=True,
 )

@@ -1,8 +1,7 @@
 """TensorFlow's own checkpoint files (PREFIX.index, PREFIX.data-...): tensors by name.
 
-Written by TensorFlow, any from 1.13 on; read by it too, or without it by `tensor_tables`. What the
-names mean is said in `saver`, `tf_train` and
-`object_checkpoint`.
+Written by TensorFlow, any from 1.13 on, and read without it by `tensor_tables`. What the names mean
+is said in `saver`, `tf_train` and `object_checkpoint`.
 """
 
 import contextlib
@@ -25,7 +24,12 @@ from keras_optimizers.checkpoint.storage.object_graphs import (
     Node,
     parse_checkpoint_graph,
 )
-from keras_optimizers.checkpoint.storage.tensor_tables import Entry, Table
+from keras_optimizers.checkpoint.storage.tensor_tables import (
+    BFLOAT16,
+    REAL_NUMBERS,
+    TEXT,
+    Table,
+)
 
 # Tensors are handed to TensorFlow in portions of this many bytes.
 _PORTION = 1 << 26
@@ -49,14 +53,6 @@ def require_tensorflow() -> Any:
     return tf
 
 
-def _tensorflow() -> Any:
-    """The module, or None where it is not installed."""
-    try:
-        return require_tensorflow()
-    except CheckpointError:
-        return None
-
-
 def prefix_of(path: str) -> Optional[str]:
     """The prefix of a checkpoint, also from the name of one of its files; None if it is none."""
     for prefix in (path, os.path.splitext(path)[0]):
@@ -66,94 +62,38 @@ def prefix_of(path: str) -> Optional[str]:
 
 
 def open_bundle(prefix: str) -> Dict[str, Array]:
-    """All numeric tensors of a checkpoint, by name.
+    """All tensors of a checkpoint that hold real numbers or truth values, by name.
 
     Raises:
         CheckpointError: If it cannot be read.
     """
-    tf = _tensorflow()
-    if tf is None:
-        return _open_table(prefix)
-    _look_over(prefix)
-    try:
-        reader = tf.train.NewCheckpointReader(prefix)
-        shapes = reader.get_variable_to_shape_map()
-        dtypes = reader.get_variable_to_dtype_map()
-    except (tf.errors.OpError, LookupError, TypeError, ValueError, RuntimeError) as error:
-        raise unreadable(prefix, error) from error
-
-    def array(name: str) -> Array:
-        def load() -> np.ndarray:
-            try:
-                return np.asarray(reader.get_tensor(name))
-            except (tf.errors.OpError, LookupError, ValueError, RuntimeError) as error:
-                raise unreadable(prefix, error) from error
-
-        return Array(shapes[name], dtypes[name].as_numpy_dtype, load)
-
+    table = _opened(prefix)
     return {
-        name: array(name)
-        for name in sorted(shapes)
-        if dtypes[name].is_floating or dtypes[name].is_integer or dtypes[name].is_bool
+        name: _array(prefix, table, name)
+        for name, entry in sorted(table.entries.items())
+        if entry.dtype in REAL_NUMBERS
     }
 
 
-def _look_over(prefix: str) -> Table:
-    """The table of a checkpoint, before TensorFlow reads it, which ends the process over damage.
+def open_others(prefix: str) -> Dict[str, Array]:
+    """The texts, complex numbers and bfloat16 of a checkpoint, as TensorFlow takes them.
+
+    TensorFlow is needed: NumPy has no bfloat16 of its own.
 
     Raises:
-        CheckpointError: If the index is damaged, or says that more is there than the files hold.
+        CheckpointError: If it cannot be read, or TensorFlow is not installed.
     """
-    with _reported(prefix):
-        table = Table(prefix)
-        for name, entry in table.entries.items():
-            if entry.is_cut and entry.dtype:
-                size = int(np.prod(entry.shape, dtype=np.float64)) * np.dtype(entry.dtype).itemsize
-                if size > table.size_of_data():
-                    raise ValueError(f"{name!r} is larger than the files")
-    return table
-
-
-def _open_table(prefix: str) -> Dict[str, Array]:
-    """What `open_bundle` gives, without TensorFlow."""
-
-    with _reported(prefix):
-        table = Table(prefix)
-
-    def array(name: str, entry: Entry) -> Array:
-        def load() -> np.ndarray:
+    bfloat16 = require_tensorflow().bfloat16.as_numpy_dtype
+    table, found = _opened(prefix), {}
+    for name, entry in sorted(table.entries.items()):
+        if entry.dtype == TEXT:
             with _reported(prefix):
-                return table.read(name)
-
-        return Array(entry.shape, entry.dtype, load)
-
-    held = sorted(table.entries.items())
-    return {name: array(name, entry) for name, entry in held if entry.dtype}
-
-
-def open_texts(prefix: str) -> Dict[str, Array]:
-    """All tensors of a checkpoint that hold texts, by name; needs TensorFlow.
-
-    Raises:
-        CheckpointError: If it cannot be read.
-    """
-    tf = require_tensorflow()
-    _look_over(prefix)
-    try:
-        reader = tf.train.NewCheckpointReader(prefix)
-        dtypes = reader.get_variable_to_dtype_map()
-        names = sorted(name for name in dtypes if dtypes[name] == tf.string)
-        return {name: Array.of(np.asarray(reader.get_tensor(name), object)) for name in names}
-    except (tf.errors.OpError, LookupError, ValueError, RuntimeError) as error:
-        raise unreadable(prefix, error) from error
-
-
-@contextlib.contextmanager
-def _reported(prefix: str) -> Iterator[None]:
-    try:
-        yield
-    except (LookupError, OSError, OverflowError, MemoryError, ValueError) as error:
-        raise unreadable(prefix, error) from error
+                found[name] = Array.of(table.read_texts(name))
+        elif entry.dtype == BFLOAT16:
+            found[name] = _array(prefix, table, name, bfloat16)
+        elif entry.dtype is not None and entry.dtype not in REAL_NUMBERS:
+            found[name] = _array(prefix, table, name)
+    return found
 
 
 def open_object_graph(prefix: str) -> List[Node]:
@@ -162,21 +102,34 @@ def open_object_graph(prefix: str) -> List[Node]:
     Raises:
         CheckpointError: If it cannot be read.
     """
-    tf = _tensorflow()
-    if tf is None:
+    table = _opened(prefix)
+    with _reported(prefix):
+        written = table.read_text(OBJECT_GRAPH) if OBJECT_GRAPH in table.entries else b""
+        return parse_checkpoint_graph(written)
+
+
+def _opened(prefix: str) -> Table:
+    with _reported(prefix):
+        return Table(prefix)
+
+
+def _array(prefix: str, table: Table, name: str, dtype: Any = None) -> Array:
+    """A tensor, which is read when it is asked for; its bits as `dtype`, where there is one."""
+
+    def load() -> np.ndarray:
         with _reported(prefix):
-            table = Table(prefix)
-            written = table.read_text(OBJECT_GRAPH) if OBJECT_GRAPH in table.entries else b""
-            return parse_checkpoint_graph(written)
-    table = _look_over(prefix)
-    if OBJECT_GRAPH in table.entries and table.entries[OBJECT_GRAPH].shape != ():
-        raise unreadable(prefix, ValueError("its graph of objects is no text"))
+            value = table.read(name)
+            return value if dtype is None else value.view(dtype)
+
+    entry = table.entries[name]
+    return Array(entry.shape, entry.dtype if dtype is None else dtype, load)
+
+
+@contextlib.contextmanager
+def _reported(prefix: str) -> Iterator[None]:
     try:
-        reader = tf.train.NewCheckpointReader(prefix)
-        if not reader.has_tensor(OBJECT_GRAPH):
-            return []
-        return parse_checkpoint_graph(reader.get_tensor(OBJECT_GRAPH))
-    except (tf.errors.OpError, LookupError, TypeError, ValueError, RuntimeError) as error:
+        yield
+    except (LookupError, OSError, OverflowError, MemoryError, ValueError) as error:
         raise unreadable(prefix, error) from error
 
 

@@ -1,39 +1,57 @@
-"""CRC-32C (Castagnoli), the checksum in TensorFlow's files, in NumPy for the speed."""
+"""CRC-32C (Castagnoli), the checksum in TensorFlow's files, in NumPy for the speed.
 
-import functools
-from typing import List
+The data are a polynomial over the numbers 0 and 1, the first byte's lowest bit first; the checksum
+is what the division by the polynomial of CRC-32C leaves. Adding a multiple of that polynomial
+changes nothing. `_MULTIPLES` are two with few terms: adding them clears the beginning of the data,
+a few thousand words at a time, and changes only words further on. A loop over the bytes then ends
+what is left, about a thousand.
+
+They are multiples in bits, and so in words: with the sum x**a + x**b + 1 the polynomial divides its
+32nd power, which is x**(32 a) + x**(32 b) + 1.
+"""
+
+from typing import List, Sequence
 
 import numpy as np
 
 _POLYNOMIAL = 0x82F63B78
 _ALL = 0xFFFFFFFF
-# Large data are cut into rows of so many bytes, whose checksums are computed side by side.
-_ROW = 1024
-_PORTION = 1 << 24
+# The exponents of the terms of each multiple, the largest first. The more the second is below it,
+# the more words are cleared at a time.
+_MULTIPLES = ((6777, 484, 100, 0), (290, 136, 113, 107, 32, 0))
+_PORTION = 1 << 22  # of the data at a time, which fit into the processor's cache
 _MASK = 0xA282EAD8
 
 
-def _table() -> np.ndarray:
+def _table() -> List[int]:
+    """What eight steps make of each byte of the register."""
     entries = np.arange(256, dtype=np.uint32)
     for _ in range(8):
         entries = np.where(entries & 1, (entries >> 1) ^ np.uint32(_POLYNOMIAL), entries >> 1)
-    return entries.astype(np.uint32)
+    return [int(entry) for entry in entries]
 
 
 _TABLE = _table()
-_PLAIN_TABLE: List[int] = [int(entry) for entry in _TABLE]
 
 
 def crc32c(data: bytes, before: int = 0) -> int:
-    """The checksum of `data`, or of what has the checksum `before` followed by `data`."""
+    """The checksum of `data`, or of what has the checksum `before` followed by `data`.
+
+    Arguments:
+        data: bytes, or what gives its bytes as a memoryview.
+    """
+    view = memoryview(data)
     register = before ^ _ALL
-    for start in range(0, len(data), _PORTION):
-        portion = data[start : start + _PORTION]
-        rows = len(portion) // _ROW
-        if rows:
-            register = _rows(np.frombuffer(portion, np.uint8, rows * _ROW), register)
-        for byte in portion[rows * _ROW :]:
-            register = _PLAIN_TABLE[(register ^ byte) & 0xFF] ^ (register >> 8)
+    for start in range(0, len(view), _PORTION):
+        portion = view[start : start + _PORTION]
+        whole = len(portion) // 4
+        if whole > _MULTIPLES[-1][0]:
+            words = np.frombuffer(portion, "<u4", whole).copy()
+            words[0] ^= np.uint32(register)
+            for multiple in _MULTIPLES:
+                words = _without_beginning(words, multiple)
+            register, portion = _plain(words.tobytes(), 0), portion[4 * whole :]
+        register = _plain(portion, register)
     return register ^ _ALL
 
 
@@ -42,32 +60,24 @@ def masked(checksum: int) -> int:
     return ((checksum >> 15 | checksum << 17) + _MASK) & _ALL
 
 
-def _rows(data: np.ndarray, register: int) -> int:
-    """The register after whole rows.
+def _without_beginning(words: np.ndarray, multiple: Sequence[int]) -> np.ndarray:
+    """As many words at the end as the multiple is long, that leave the same register.
 
-    A checksum is linear: that of two rows is that of the second, begun at 0, plus (that is, xor)
-    what a row of zeros makes of the first one's.
+    `words` is changed.
     """
-    columns = np.ascontiguousarray(data.reshape(-1, _ROW).T)
-    registers = np.zeros(columns.shape[1], np.uint32)
-    for column in columns:
-        registers = _TABLE[(registers ^ column) & 0xFF] ^ (registers >> 8)
-    first, second, third, fourth = _after_zeros()
-    for own in registers.tolist():
-        register = (
-            own
-            ^ first[register & 0xFF]
-            ^ second[register >> 8 & 0xFF]
-            ^ third[register >> 16 & 0xFF]
-            ^ fourth[register >> 24]
-        )
+    length = multiple[0]
+    distances = [length - exponent for exponent in multiple[1:]]
+    start, end = 0, len(words) - length
+    while start < end:
+        stop = min(start + distances[0], end)
+        for distance in distances:
+            words[start + distance : stop + distance] ^= words[start:stop]
+        start = stop
+    return words[max(end, 0) :]
+
+
+def _plain(data: bytes, register: int) -> int:
+    """The register after `data`, byte by byte."""
+    for byte in data:
+        register = _TABLE[(register ^ byte) & 0xFF] ^ (register >> 8)
     return register
-
-
-@functools.lru_cache(maxsize=None)
-def _after_zeros() -> List[List[int]]:
-    """What a row of zeros makes of each byte of the register, at each of its four places."""
-    registers = np.arange(256, dtype=np.uint32) << (8 * np.arange(4, dtype=np.uint32)[:, None])
-    for _ in range(_ROW):
-        registers = _TABLE[registers & 0xFF] ^ (registers >> 8)
-    return [[int(entry) for entry in entries] for entries in registers]

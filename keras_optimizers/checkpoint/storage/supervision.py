@@ -5,6 +5,7 @@ No check in Python can prevent that; a process can be watched, and ended.
 """
 
 import gc
+import glob
 import os
 import signal
 import sys
@@ -113,7 +114,16 @@ def progressed() -> None:
 
 
 def _size(paths: Any) -> int:
-    return sum(os.path.getsize(path) for path in paths if os.path.isfile(path))
+    """The bytes of all files: of a path, in a directory, or of a checkpoint by its prefix."""
+    found = set()
+    for path in paths:
+        found.add(path)
+        found.update(glob.glob(glob.escape(path) + "/**", recursive=True))
+        for prefix in (path, os.path.splitext(path)[0]):
+            if os.path.isfile(prefix + ".index"):
+                found.add(prefix + ".index")
+                found.update(glob.glob(glob.escape(prefix) + ".data-*"))
+    return sum(os.path.getsize(path) for path in found if os.path.isfile(path))
 
 
 def _limit_memory(paths: Any) -> None:

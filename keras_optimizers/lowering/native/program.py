@@ -5,7 +5,7 @@ register. The registers are numbered: the old values of the variables, their new
 gradient, the scalars, and as many temporary ones as it takes.
 """
 
-from typing import Dict, Hashable, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Any, Dict, Hashable, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from keras_optimizers.expressions import (
     ADD,
@@ -24,31 +24,52 @@ from keras_optimizers.lowering.native.formulas import Graph, Unsuitable, is_scal
 from keras_optimizers.lowering.patterns import Change
 
 COPY = "copy"
-# What an instruction can do: an operator and, where a tuple follows, the operators that are first
-# applied to its operands. The C++ source has the same list in the same order.
-FUNCTIONS: Sequence[Tuple[str, Tuple[Optional[str], ...]]] = (
-    (COPY, ()),
-    (ADD, ()),
-    (SUBTRACT, ()),
-    (MULTIPLY, ()),
-    (DIVIDE, ()),
-    (MAXIMUM, ()),
-    (SQUARE, ()),
-    (ROOT, ()),
-    (MAGNITUDE, ()),
-    (ADD, (MULTIPLY, MULTIPLY)),
-    (SUBTRACT, (MULTIPLY, MULTIPLY)),
-    (ADD, (None, MULTIPLY)),
-    (ADD, (MULTIPLY, None)),
-    (SUBTRACT, (None, MULTIPLY)),
-    (SUBTRACT, (MULTIPLY, None)),
-    (SUBTRACT, (None, DIVIDE)),
-    (ADD, (ROOT, None)),
+# A formula of operators alone: an operator and, for each operand, the formula that gives it, or
+# None for a register. (mypy knows no recursive types.)
+Pattern = Tuple[Any, ...]
+_PRODUCT: Pattern = (MULTIPLY, None, None)
+_QUOTIENT: Pattern = (DIVIDE, None, None)
+_SUM: Pattern = (ADD, None, None)
+# What an instruction can do. The C++ source has the same list in the same order. Long formulas save
+# loads and stores; they round as often.
+FUNCTIONS: Sequence[Pattern] = (
+    (COPY, None),
+    _SUM,
+    (SUBTRACT, None, None),
+    _PRODUCT,
+    _QUOTIENT,
+    (MAXIMUM, None, None),
+    (SQUARE, None),
+    (ROOT, None),
+    (MAGNITUDE, None),
+    (ADD, _PRODUCT, _PRODUCT),
+    (ADD, _PRODUCT, (MULTIPLY, None, (SQUARE, None))),
+    (ADD, (MULTIPLY, None, _QUOTIENT), (MULTIPLY, None, _QUOTIENT)),
+    (SUBTRACT, _PRODUCT, _PRODUCT),
+    (ADD, None, _PRODUCT),
+    (ADD, None, (SQUARE, None)),
+    (ADD, _PRODUCT, None),
+    (SUBTRACT, None, _PRODUCT),
+    (SUBTRACT, _PRODUCT, None),
+    (SUBTRACT, None, _QUOTIENT),
+    (SUBTRACT, None, (DIVIDE, _PRODUCT, _SUM)),
+    (SUBTRACT, None, (DIVIDE, _PRODUCT, (ADD, (ROOT, None), None))),
+    (SUBTRACT, None, (DIVIDE, _PRODUCT, (ADD, (ROOT, _QUOTIENT), None))),
+    (ADD, (ROOT, None), None),
+    (MAXIMUM, _PRODUCT, (MAGNITUDE, None)),
     # The graph optimizer may make `x * rsqrt(y)` of `x / sqrt(y)`; the op is told at run time.
-    (DIVIDE, (None, ROOT)),
+    (DIVIDE, None, (ROOT, None)),
+    (DIVIDE, (MULTIPLY, None, (ROOT, _SUM)), (ROOT, _SUM)),
 )
-_OVER_ROOT = (DIVIDE, (None, ROOT))
-_MOST_OPERANDS = 4
+MOST_OPERANDS = 6
+
+
+def _divides_by_root(pattern: Pattern) -> bool:
+    return pattern[0] == DIVIDE and bool(pattern[2]) and pattern[2][0] == ROOT
+
+
+def _operators(pattern: Optional[Pattern]) -> int:
+    return 1 + sum(map(_operators, pattern[1:])) if pattern else 0
 
 
 class Program(NamedTuple):
@@ -131,8 +152,7 @@ class _Selection:
     @property
     def has_over_root(self) -> bool:
         """Whether an instruction divides by a root."""
-        over_root = FUNCTIONS.index(_OVER_ROOT)
-        return any(instruction.function == over_root for instruction in self.instructions)
+        return any(_divides_by_root(FUNCTIONS[one.function]) for one in self.instructions)
 
     def compute(self, index: int) -> None:
         """Add the instructions that compute a node."""
@@ -141,34 +161,38 @@ class _Selection:
             return
         self._computed.add(index)
         function = max(
-            (f for f in range(len(FUNCTIONS)) if self._fits(index, f)),
-            key=lambda f: len(FUNCTIONS[f][1]) - FUNCTIONS[f][1].count(None),
+            (f for f in range(len(FUNCTIONS)) if self._fits(index, FUNCTIONS[f])),
+            key=lambda f: _operators(FUNCTIONS[f]),
         )
-        operands = self._operands(index, function)
+        operands = self._operands(index, FUNCTIONS[function])
         for operand in operands:
             self.compute(operand)
         self.instructions.append(_Instruction(function, index, operands))
 
-    def _fits(self, index: int, function: int) -> bool:
-        node, (operator, inner) = self._graph.nodes[index], FUNCTIONS[function]
-        return node.operator == operator and all(
-            wanted is None or self._joins(operand, wanted)
-            for operand, wanted in zip(node.operands, inner)
+    def _fits(self, index: int, pattern: Pattern) -> bool:
+        node = self._graph.nodes[index]
+        return node.operator == pattern[0] and all(
+            inner is None or (self._may_be_joined(operand) and self._fits(operand, inner))
+            for operand, inner in zip(node.operands, pattern[1:])
         )
 
-    def _joins(self, index: int, operator: str) -> bool:
-        """Whether a node may be computed within the instruction that uses it."""
-        if not self._graph.is_used_once(index, self._outputs):
-            return False
-        is_over_root = self._fits(index, FUNCTIONS.index(_OVER_ROOT))
-        return self._graph.nodes[index].operator == operator and not is_over_root
+    def _may_be_joined(self, index: int) -> bool:
+        """Whether a node may be computed within the instruction that uses it.
 
-    def _operands(self, index: int, function: int) -> Tuple[int, ...]:
+        A quotient over a root may not: an instruction tells them apart by its own last operator.
+        """
+        node = self._graph.nodes[index]
+        is_over_root = (
+            node.operator == DIVIDE and self._graph.nodes[node.operands[1]].operator == ROOT
+        )
+        return self._graph.is_used_once(index, self._outputs) and not is_over_root
+
+    def _operands(self, index: int, pattern: Optional[Pattern]) -> Tuple[int, ...]:
+        if pattern is None:
+            return (index,)
         operands: Tuple[int, ...] = ()
-        node, (_, inner) = self._graph.nodes[index], FUNCTIONS[function]
-        for position, operand in enumerate(node.operands):
-            joined = position < len(inner) and inner[position] is not None
-            operands += self._graph.nodes[operand].operands if joined else (operand,)
+        for operand, inner in zip(self._graph.nodes[index].operands, pattern[1:]):
+            operands += self._operands(operand, inner)
         return operands
 
 
@@ -232,13 +256,13 @@ class _Registers:
                     free.append(self._first_temporary + temporaries)
                     temporaries += 1
                 self._register[value] = free.pop()
-            read += [0] * (_MOST_OPERANDS - len(read))
+            read += [0] * (MOST_OPERANDS - len(read))
             code += [function, self._register[value], *read]
         return tuple(code)
 
     def _copy(self, value: int, instructions: List[_Instruction]) -> int:
         self._next_value += 1
-        copy = _Instruction(FUNCTIONS.index((COPY, ())), self._next_value, (value,))
+        copy = _Instruction(FUNCTIONS.index((COPY, None)), self._next_value, (value,))
         instructions.append(copy)
         return copy.value
 

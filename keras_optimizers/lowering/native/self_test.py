@@ -5,10 +5,15 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from keras_optimizers import expressions
 from keras_optimizers.expressions import Expression, Gradient, VariableValue
 from keras_optimizers.lowering.constants import is_quotient_rewritten
-from keras_optimizers.lowering.native.program import COPY, FUNCTIONS, compile_program
+from keras_optimizers.lowering.native.program import (
+    COPY,
+    FUNCTIONS,
+    MOST_OPERANDS,
+    Pattern,
+    compile_program,
+)
 from keras_optimizers.lowering.patterns import Change
 from keras_optimizers.tensorflow_types import Tensor, Variable
 
@@ -75,45 +80,42 @@ def values_of(dtype: tf.DType, seed: int) -> np.ndarray:
 
 
 def _cases(module: Any, dtype: tf.DType, feeds: Dict[Tensor, np.ndarray]) -> Iterator[_Case]:
-    operands = [tf.placeholder(dtype, [_SIZE]) for _ in range(4)]
+    operands = [tf.placeholder(dtype, [_SIZE]) for _ in range(MOST_OPERANDS)]
     feeds.update((operand, values_of(dtype, seed)) for seed, operand in enumerate(operands))
-    slots = [tf.Variable(operand, use_resource=True) for operand in operands[1:3]]
+    slots = [tf.Variable(operand, use_resource=True) for operand in operands[1:-1]]
     for number in range(len(FUNCTIONS)):
         parameter = tf.Variable(operands[0], use_resource=True)
         leaves = [VariableValue(v, tf.convert_to_tensor) for v in (parameter, *slots)]
         gradient = Gradient(tf.convert_to_tensor)
         tensor_of: Dict[Expression, Tensor] = dict(zip([*leaves, gradient], operands))
-        formula = formula_of(number, [*leaves, gradient])
+        formula = formula_of(FUNCTIONS[number], [*leaves, gradient])
         yield _Case(
             f"{_name(number)} in {dtype.name}",
-            _native(module, parameter, leaves, formula, operands[3]),
+            _native(module, parameter, leaves, formula, operands[-1]),
             formula.evaluate(tensor_of.__getitem__, dict(tensor_of)),
         )
 
 
 def _name(number: int) -> str:
-    operator, inner = FUNCTIONS[number]
-    return " of ".join([operator, *filter(None, inner)])
+    return " of ".join(_operators(FUNCTIONS[number]))
 
 
-def formula_of(number: int, operands: List[Expression]) -> Expression:
-    """A formula for which the program is the single instruction `FUNCTIONS[number]`."""
-    operator, inner = FUNCTIONS[number]
+def _operators(pattern: Optional[Pattern]) -> List[str]:
+    if pattern is None:
+        return []
+    return [pattern[0], *[name for inner in pattern[1:] for name in _operators(inner)]]
+
+
+def formula_of(pattern: Pattern, operands: List[Expression]) -> Expression:
+    """A formula for which the program is the single instruction that has `pattern`."""
     left = list(operands)
 
-    def next_operand(inner_operator: Optional[str]) -> Expression:
-        if inner_operator is None:
+    def make(inner: Optional[Pattern]) -> Expression:
+        if inner is None or inner[0] == COPY:
             return left.pop()
-        count = 1 if inner_operator in _ONE_OPERAND else 2
-        return Expression(inner_operator, *[left.pop() for _ in range(count)])
+        return Expression(inner[0], *map(make, inner[1:]))
 
-    if operator == COPY:
-        return left.pop()
-    count = 1 if operator in _ONE_OPERAND else 2
-    return Expression(operator, *map(next_operand, inner or (None,) * count))
-
-
-_ONE_OPERAND = (expressions.SQUARE, expressions.ROOT, expressions.MAGNITUDE)
+    return make(pattern)
 
 
 def _native(

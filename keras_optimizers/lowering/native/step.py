@@ -15,6 +15,7 @@ from keras_optimizers.lowering.stacked import NotElementwise
 from keras_optimizers.lowering.values import Leaves
 from keras_optimizers.parameters import TrainedParameter
 from keras_optimizers.placement import colocated_with, may_be_on_gpu, task_of
+from keras_optimizers.tensorflow_private import ANONYMOUS_RESOURCE
 from keras_optimizers.tensorflow_types import Tensor, Variable
 
 DTYPES = (tf.float16, tf.float32, tf.float64)
@@ -94,9 +95,7 @@ class NativeStep:
         may_be_rewritten = any(p.may_be_rewritten for p in (program, untouched) if p)
         with colocated_with(parameter.variable):
             return self._module.keras_optimizers_step(
-                variables=[
-                    leaf.variable.handle for member in members for leaf in member.program.variables
-                ],
+                **_variables([leaf.variable for m in members for leaf in m.program.variables]),
                 gradients=gradients,
                 rows=rows,
                 scalars=[self._scalar(scalar, parameter) for scalar in program.scalars],
@@ -114,6 +113,26 @@ class NativeStep:
         if may_be not in self._is_rewritten:
             self._is_rewritten[may_be] = is_quotient_rewritten() if may_be else tf.constant(False)
         return self._is_rewritten[may_be]
+
+
+def _variables(variables: Sequence[Variable]) -> Dict[str, Any]:
+    """How the op gets variables: by their names, which saves an op for each, or by handles."""
+    names = [_name_on_device(variable) for variable in variables]
+    handles = [variable.handle for variable in variables]
+    containers = {handle.op.get_attr("container") for handle in handles if all(names)}
+    if len(containers) != 1 or len({variable.device for variable in variables}) != 1:
+        return {"variables": handles, "names": []}
+    return {"variables": [], "names": names, "container": containers.pop()}
+
+
+def _name_on_device(variable: Variable) -> Optional[str]:
+    """The name by which any op on the variable's device finds it; None if it has none."""
+    handle = variable.handle
+    # In the graph of a function a handle is an argument.
+    if handle.graph is not tf.get_default_graph() or handle.op.type != "VarHandleOp":
+        return None
+    name = handle.op.get_attr("shared_name").decode()
+    return None if name == ANONYMOUS_RESOURCE else name
 
 
 def _is_of_the_right_kind(parameter: TrainedParameter) -> bool:

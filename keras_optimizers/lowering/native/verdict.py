@@ -21,6 +21,8 @@ from keras_optimizers.lowering.native import cache
 
 # Started by name: what it imports is not needed here.
 _PROGRAM = "keras_optimizers.lowering.native.compare"
+# What it compares: with others the verdict may be another.
+_COMPARED = ("program.py", "self_test.py")
 _BEGINNING = "verdict: "
 _SECONDS = 300
 
@@ -39,8 +41,11 @@ def of(library: str) -> Optional[str]:
 
 
 def _key(library: str) -> str:
+    here = os.path.dirname(os.path.abspath(__file__))
+    compared = [os.path.join(here, name) for name in _COMPARED]
+    files = map(cache.checksum, (library, *compared))
     found = hashlib.sha256()
-    for part in (cache.checksum(library), tf.__version__, tf.__file__, *_processor()):
+    for part in (*files, tf.__version__, tf.__file__, *_processor()):
         found.update(part.encode() + b"\0")
     return found.hexdigest()[:16]
 

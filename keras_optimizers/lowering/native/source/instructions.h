@@ -11,12 +11,12 @@
 #include <utility>
 
 #include "tensorflow/core/public/version.h"
-#include "third_party/eigen3/unsupported/Eigen/CXX11/Tensor"
+#include "unsupported/Eigen/CXX11/Tensor"
 
 namespace keras_optimizers {
 
 // The most values that an instruction reads.
-constexpr int kOperands = 4;
+constexpr int kOperands = 6;
 
 template <typename T>
 constexpr int PacketSize() {
@@ -68,7 +68,9 @@ template <typename T>
 using ProductOf = Eigen::internal::scalar_product_op<T>;
 template <typename T>
 using QuotientOf = Eigen::internal::scalar_quotient_op<T>;
-#if TF_MAJOR_VERSION >= 2  // there the larger of a number and NaN is NaN, on either side
+// On TensorFlow 2 the larger of a number and NaN is NaN, on either side. Its latest headers define
+// no version.
+#if !defined(TF_MAJOR_VERSION) || TF_MAJOR_VERSION >= 2
 template <typename T>
 using LargerOf = Eigen::internal::scalar_max_op<T, T, Eigen::PropagateNaN>;
 #else
@@ -84,16 +86,20 @@ using InverseRootOf = Eigen::internal::scalar_rsqrt_op<T>;
 template <typename T>
 using MagnitudeOf = Eigen::internal::scalar_abs_op<T>;
 
-// to[i] = Formula(from[0][i], ..., from[3][i]). `to` may be one of `from`.
+// to[i] = Formula(from[0][i], ..., from[5][i]). `to` may be one of `from`.
 
 template <class Formula, typename T>
 int64_t ForEachPacket(T* to, const T* const* from, int64_t count, std::true_type) {
   using Packet = typename Eigen::internal::packet_traits<T>::type;
+  using Eigen::internal::ploadu;
+  // Copies, for the compiler must assume that a packet is stored where `from` points.
+  const T *const a = from[0], *const b = from[1], *const c = from[2], *const d = from[3],
+                 *const e = from[4], *const f = from[5];
   int64_t i = 0;
   for (; i + PacketSize<T>() <= count; i += PacketSize<T>()) {
-    const Packet operands[kOperands] = {
-        Eigen::internal::ploadu<Packet>(from[0] + i), Eigen::internal::ploadu<Packet>(from[1] + i),
-        Eigen::internal::ploadu<Packet>(from[2] + i), Eigen::internal::ploadu<Packet>(from[3] + i)};
+    const Packet operands[kOperands] = {ploadu<Packet>(a + i), ploadu<Packet>(b + i),
+                                        ploadu<Packet>(c + i), ploadu<Packet>(d + i),
+                                        ploadu<Packet>(e + i), ploadu<Packet>(f + i)};
     Eigen::internal::pstoreu(to + i, Formula::template Elements<T, Packet>(operands));
   }
   return i;
@@ -109,17 +115,14 @@ void ForEach(T* to, const T* const* from, int64_t count) {
   using HasPackets = std::integral_constant<bool, Formula::template HasPackets<T>::value>;
   int64_t i = ForEachPacket<Formula>(to, from, count, HasPackets());
   for (; i < count; ++i) {
-    const T operands[kOperands] = {from[0][i], from[1][i], from[2][i], from[3][i]};
+    const T operands[kOperands] = {from[0][i], from[1][i], from[2][i],
+                                    from[3][i], from[4][i], from[5][i]};
     to[i] = Formula::template Element<T>(operands);
   }
 }
 
 // All instructions. `program.py` has the same list, and the self-test compares each with
 // TensorFlow's ops. Those of several functors save loads and stores; they round as often.
-
-// The last two are one formula, as it is written and as TensorFlow's graph optimizer rewrites it.
-constexpr int kOverRoot = 17;
-constexpr int kTimesInverseRoot = 18;
 
 template <typename T>
 using Function = void (*)(T* to, const T* const* from, int64_t count);
@@ -128,29 +131,71 @@ using A = Operand<0>;
 using B = Operand<1>;
 using C = Operand<2>;
 using D = Operand<3>;
+using E = Operand<4>;
+using F = Operand<5>;
+
+template <class X, class Y>
+using Sum = Call<SumOf, X, Y>;
+template <class X, class Y>
+using Difference = Call<DifferenceOf, X, Y>;
+template <class X, class Y>
+using Product = Call<ProductOf, X, Y>;
+template <class X, class Y>
+using Quotient = Call<QuotientOf, X, Y>;
+template <class X, class Y>
+using Larger = Call<LargerOf, X, Y>;
+template <class X>
+using Square = Call<SquareOf, X>;
+template <class X>
+using Root = Call<RootOf, X>;
+template <class X>
+using InverseRoot = Call<InverseRootOf, X>;
+template <class X>
+using Magnitude = Call<MagnitudeOf, X>;
+
+// An instruction, and what it becomes where TensorFlow's graph optimizer rewrites quotients over a
+// root.
+template <typename T>
+struct Forms {
+  Function<T> as_written;
+  Function<T> rewritten;
+};
+
+template <class Formula, typename T, class Rewritten = Formula>
+constexpr Forms<T> Make() {
+  return {ForEach<Formula, T>, ForEach<Rewritten, T>};
+}
 
 template <typename T>
-const Function<T>* Functions(int* count) {
-  static const Function<T> functions[] = {
-      ForEach<A>,
-      ForEach<Call<SumOf, A, B>>,
-      ForEach<Call<DifferenceOf, A, B>>,
-      ForEach<Call<ProductOf, A, B>>,
-      ForEach<Call<QuotientOf, A, B>>,
-      ForEach<Call<LargerOf, A, B>>,
-      ForEach<Call<SquareOf, A>>,
-      ForEach<Call<RootOf, A>>,
-      ForEach<Call<MagnitudeOf, A>>,
-      ForEach<Call<SumOf, Call<ProductOf, A, B>, Call<ProductOf, C, D>>>,
-      ForEach<Call<DifferenceOf, Call<ProductOf, A, B>, Call<ProductOf, C, D>>>,
-      ForEach<Call<SumOf, A, Call<ProductOf, B, C>>>,
-      ForEach<Call<SumOf, Call<ProductOf, A, B>, C>>,
-      ForEach<Call<DifferenceOf, A, Call<ProductOf, B, C>>>,
-      ForEach<Call<DifferenceOf, Call<ProductOf, A, B>, C>>,
-      ForEach<Call<DifferenceOf, A, Call<QuotientOf, B, C>>>,
-      ForEach<Call<SumOf, Call<RootOf, A>, B>>,
-      ForEach<Call<QuotientOf, A, Call<RootOf, B>>>,
-      ForEach<Call<ProductOf, A, Call<InverseRootOf, B>>>,
+const Forms<T>* Functions(int* count) {
+  static const Forms<T> functions[] = {
+      Make<A, T>(),
+      Make<Sum<A, B>, T>(),
+      Make<Difference<A, B>, T>(),
+      Make<Product<A, B>, T>(),
+      Make<Quotient<A, B>, T>(),
+      Make<Larger<A, B>, T>(),
+      Make<Square<A>, T>(),
+      Make<Root<A>, T>(),
+      Make<Magnitude<A>, T>(),
+      Make<Sum<Product<A, B>, Product<C, D>>, T>(),
+      Make<Sum<Product<A, B>, Product<C, Square<D>>>, T>(),
+      Make<Sum<Product<A, Quotient<B, C>>, Product<D, Quotient<E, F>>>, T>(),
+      Make<Difference<Product<A, B>, Product<C, D>>, T>(),
+      Make<Sum<A, Product<B, C>>, T>(),
+      Make<Sum<A, Square<B>>, T>(),
+      Make<Sum<Product<A, B>, C>, T>(),
+      Make<Difference<A, Product<B, C>>, T>(),
+      Make<Difference<Product<A, B>, C>, T>(),
+      Make<Difference<A, Quotient<B, C>>, T>(),
+      Make<Difference<A, Quotient<Product<B, C>, Sum<D, E>>>, T>(),
+      Make<Difference<A, Quotient<Product<B, C>, Sum<Root<D>, E>>>, T>(),
+      Make<Difference<A, Quotient<Product<B, C>, Sum<Root<Quotient<D, E>>, F>>>, T>(),
+      Make<Sum<Root<A>, B>, T>(),
+      Make<Larger<Product<A, B>, Magnitude<C>>, T>(),
+      Make<Quotient<A, Root<B>>, T, Product<A, InverseRoot<B>>>(),
+      Make<Quotient<Product<A, Root<Sum<B, C>>>, Root<Sum<D, E>>>, T,
+           Product<Product<A, Root<Sum<B, C>>>, InverseRoot<Sum<D, E>>>>(),
   };
   *count = sizeof(functions) / sizeof(functions[0]);
   return functions;

@@ -64,15 +64,6 @@ struct Program {
     }
     return true;
   }
-
-  // This program with quotients over a root as the graph optimizer rewrites them.
-  Program Rewritten() const {
-    Program rewritten = *this;
-    for (Instruction& instruction : rewritten.instructions) {
-      if (instruction.function == kOverRoot) instruction.function = kTimesInverseRoot;
-    }
-    return rewritten;
-  }
 };
 
 // One parameter and its slots, in memory.
@@ -91,8 +82,11 @@ template <typename T>
 class Interpreter {
  public:
   // `scalars`: a block filled with each.
-  Interpreter(const Registers& registers, const Memory<T>& scalars, int temporaries)
+  // `is_rewritten`: whether the graph optimizer rewrites quotients over a root.
+  Interpreter(const Registers& registers, const Memory<T>& scalars, int temporaries,
+              bool is_rewritten)
       : layout_(registers),
+        is_rewritten_(is_rewritten),
         zeros_(kBlock, T(0)),
         temporaries_(temporaries * kBlock, T(0)),
         padded_((2 * registers.variables + 1) * PacketSize<T>(), T(0)),
@@ -138,7 +132,20 @@ class Interpreter {
       if (program.writes[i]) registers_[layout_.New(i)] = values.after[i] + first;
     }
     registers_[layout_.Gradient()] = const_cast<T*>(gradient != nullptr ? gradient : zeros_.data());
+    if (count == kBlock && values.size - first >= 2 * kBlock) FetchNextBlock(gradient != nullptr);
     Execute(program, count);
+  }
+
+  // Brings the block behind this one into the cache while this one is computed. The processor does
+  // not do it by itself: each of these streams rests while the others are read.
+  void FetchNextBlock(bool has_gradient) {
+    constexpr int64_t kCacheLine = 64 / sizeof(T);
+    for (int64_t i = kBlock; i < 2 * kBlock; i += kCacheLine) {
+      for (int variable = 0; variable < layout_.variables; ++variable) {
+        __builtin_prefetch(registers_[variable] + i, 1);
+      }
+      if (has_gradient) __builtin_prefetch(registers_[layout_.Gradient()] + i, 0);
+    }
   }
 
   // Less than a packet, from the middle of a tensor: it is filled up to one.
@@ -164,12 +171,14 @@ class Interpreter {
     for (const Instruction& instruction : program.instructions) {
       const T* from[kOperands];
       for (int i = 0; i < kOperands; ++i) from[i] = registers_[instruction.from[i]];
-      functions_[instruction.function](registers_[instruction.to], from, count);
+      const Forms<T>& forms = functions_[instruction.function];
+      (is_rewritten_ ? forms.rewritten : forms.as_written)(registers_[instruction.to], from, count);
     }
   }
 
   const Registers layout_;
-  const Function<T>* functions_;
+  const bool is_rewritten_;
+  const Forms<T>* functions_;
   Memory<T> zeros_, temporaries_, padded_;
   std::vector<T*> registers_;
 };

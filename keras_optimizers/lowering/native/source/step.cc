@@ -28,7 +28,9 @@ REGISTER_OP("KerasOptimizersStep")
     .Input("rows: row_types")
     .Input("scalars: scalar_count * T")
     .Input("is_rewritten: bool")
-    .Attr("variable_count: int >= 1")
+    .Attr("variable_count: int >= 0")
+    .Attr("names: list(string) = []")
+    .Attr("container: string = ''")
     .Attr("parameter_count: int >= 1")
     .Attr("scalar_count: int >= 0")
     .Attr("T: {half, float, double}")
@@ -42,7 +44,9 @@ REGISTER_OP("KerasOptimizersStep")
     .Doc(R"doc(
 Makes one step of an update rule for several parameters, given as programs (see program.py).
 
-variables: each parameter followed by its slots.
+variables: each parameter followed by its slots; nothing where their names are given.
+names: their names in the resource manager of the op's device, which saves an op for each of them.
+container: where the names are; the device's own if empty.
 gradients: one for each parameter; with `rows`, the gradients of those rows.
 rows: nothing, or for each parameter the rows that it has a gradient for, each row once.
 scalars: the coefficients of the step.
@@ -64,6 +68,12 @@ struct TouchedRow {
   bool operator<(const TouchedRow& other) const { return row < other.row; }
 };
 
+// The new value of a variable whose buffer somebody else holds, too.
+struct Replacement {
+  size_t variable;
+  Tensor value;
+};
+
 template <typename T>
 struct Parameter {
   Values<T> values;
@@ -76,11 +86,6 @@ struct Parameter {
   int64_t units_before;
 };
 
-struct Programs {
-  Program program;
-  Program untouched;  // for rows without a gradient
-};
-
 template <typename T>
 class Step : public tensorflow::OpKernel {
  public:
@@ -88,17 +93,21 @@ class Step : public tensorflow::OpKernel {
     int variables, parameters;
     std::vector<tensorflow::DataType> rows;
     OP_REQUIRES_OK(context, context->GetAttr("variable_count", &variables));
+    OP_REQUIRES_OK(context, context->GetAttr("names", &names_));
+    OP_REQUIRES_OK(context, context->GetAttr("container", &container_));
+    OP_REQUIRES(context, variables == 0 || names_.empty(),
+                errors::InvalidArgument("Give variables or names, not both."));
+    if (variables == 0) variables = names_.size();
     OP_REQUIRES_OK(context, context->GetAttr("parameter_count", &parameters));
     OP_REQUIRES_OK(context, context->GetAttr("row_types", &rows));
     OP_REQUIRES_OK(context, context->GetAttr("scalar_count", &registers_.scalars));
-    OP_REQUIRES(context, variables % parameters == 0 &&
+    OP_REQUIRES(context, variables > 0 && variables % parameters == 0 &&
                              (rows.empty() || static_cast<int>(rows.size()) == parameters),
                 errors::InvalidArgument("Each parameter needs as many variables and rows."));
     registers_.variables = variables / parameters;
     has_rows_ = !rows.empty();
-    Parse(context, "program", &as_written_.program);
-    Parse(context, "untouched_program", &as_written_.untouched);
-    rewritten_ = {as_written_.program.Rewritten(), as_written_.untouched.Rewritten()};
+    Parse(context, "program", &program_);
+    Parse(context, "untouched_program", &untouched_program_);
   }
 
   void Compute(tensorflow::OpKernelContext* context) override {
@@ -110,10 +119,10 @@ class Step : public tensorflow::OpKernel {
     // Pointers into the variables, those of one parameter after the other.
     std::vector<const T*> before(variables.size());
     std::vector<T*> after(variables.size());
-    std::vector<Tensor> replacements(variables.size());
+    std::vector<Replacement> replacements;
     std::vector<Parameter<T>> parameters;
     Memory<T> scalars;
-    OP_REQUIRES_OK(context, CheckVariables(context, variables));
+    OP_REQUIRES_OK(context, Prepare(context, variables, &before, &after, &replacements));
     OP_REQUIRES_OK(context, ReadScalars(context, &scalars));
     OP_REQUIRES_OK(context, ReadGradients(context, variables, &parameters));
     for (size_t i = 0; i < parameters.size(); ++i) {
@@ -125,14 +134,10 @@ class Step : public tensorflow::OpKernel {
     OP_REQUIRES_OK(context, context->input("is_rewritten", &is_rewritten));
     OP_REQUIRES(context, is_rewritten->NumElements() == 1,
                 errors::InvalidArgument("`is_rewritten` is no scalar."));
-    OP_REQUIRES_OK(context, Prepare(context, variables, &before, &after, &replacements));
-    RunAll(context, parameters, scalars,
-           is_rewritten->flat<bool>()(0) ? rewritten_ : as_written_);
+    RunAll(context, parameters, scalars, is_rewritten->flat<bool>()(0));
 
-    for (size_t i = 0; i < variables.size(); ++i) {
-      if (replacements[i].NumElements() > 0) *variables[i]->tensor() = replacements[i];
-      HandOver(variables[i]->mu());
-    }
+    for (const Replacement& one : replacements) *variables[one.variable]->tensor() = one.value;
+    for (const auto& variable : variables) HandOver(variable->mu());
   }
 
  private:
@@ -150,25 +155,37 @@ class Step : public tensorflow::OpKernel {
   }
 
   Status LookUp(Context context, Variables* variables) const {
-    tensorflow::OpInputList inputs;
-    TF_RETURN_IF_ERROR(context->input_list("variables", &inputs));
-    std::vector<const tensorflow::ResourceHandle*> handles;
-    for (int i = 0; i < inputs.size(); ++i) {
-      handles.push_back(&tensorflow::HandleFromInput(context, i));
+    tensorflow::ResourceMgr* manager = context->resource_manager();
+    std::vector<std::pair<const std::string*, const std::string*>> places;
+    if (!names_.empty()) {
+      const std::string& container = container_.empty() ? manager->default_container() : container_;
+      for (const std::string& name : names_) places.emplace_back(&container, &name);
+      TF_RETURN_IF_ERROR(manager->LookupMany<Var>(places, variables));
+    } else {
+      std::vector<const tensorflow::ResourceHandle*> handles;
+      tensorflow::OpInputList inputs;
+      TF_RETURN_IF_ERROR(context->input_list("variables", &inputs));
+      for (int i = 0; i < inputs.size(); ++i) {
+        handles.push_back(&tensorflow::HandleFromInput(context, i));
+      }
+      variables->resize(handles.size());
+      TF_RETURN_IF_ERROR(tensorflow::LookupResources(context, handles, variables));
     }
-    variables->resize(handles.size());
-    TF_RETURN_IF_ERROR(tensorflow::LookupResources(context, handles, variables));
-    for (size_t i = 0; i < handles.size(); ++i) {
+    for (size_t i = 0; i < variables->size(); ++i) {
       if ((*variables)[i] == nullptr) return Uninitialized(context, i);
     }
     return Status();
   }
 
-  static Status Uninitialized(Context context, int variable) {
-    return errors::FailedPrecondition(
-        "Error while reading resource variable ",
-        tensorflow::HandleFromInput(context, variable).name(),
-        ": it has not been initialized. Run its initializer first.");
+  std::string NameOf(Context context, int variable) const {
+    return names_.empty() ? tensorflow::HandleFromInput(context, variable).name()
+                          : names_[variable];
+  }
+
+  Status Uninitialized(Context context, int variable) const {
+    return errors::FailedPrecondition("Error while reading resource variable ",
+                                      NameOf(context, variable),
+                                      ": it has not been initialized. Run its initializer first.");
   }
 
   static Status Lock(const Variables& variables, std::vector<tensorflow::mutex_lock>* locks) {
@@ -182,24 +199,6 @@ class Step : public tensorflow::OpKernel {
     for (tensorflow::mutex* mutex : mutexes) {
       locks->emplace_back(*mutex);
       TakeOver(mutex);
-    }
-    return Status();
-  }
-
-  // All that belongs to one parameter has its shape, and the dtype.
-  Status CheckVariables(Context context, const Variables& variables) const {
-    for (size_t i = 0; i < variables.size(); ++i) {
-      const Tensor& value = *variables[i]->tensor();
-      if (!variables[i]->is_initialized || !value.IsInitialized()) return Uninitialized(context, i);
-      const Tensor& parameter = *variables[i - i % registers_.variables]->tensor();
-      if (value.dtype() != tensorflow::DataTypeToEnum<T>::value ||
-          value.shape() != parameter.shape()) {
-        return errors::InvalidArgument(
-            "The variable ", tensorflow::HandleFromInput(context, i).name(), " is ",
-            variables[i]->DebugString(), "; its parameter has the shape ",
-            parameter.shape().DebugString(), " and the step is of ",
-            tensorflow::DataTypeString(tensorflow::DataTypeToEnum<T>::value), ".");
-      }
     }
     return Status();
   }
@@ -278,47 +277,64 @@ class Step : public tensorflow::OpKernel {
     return Status();
   }
 
+  // Checks that all that belongs to one parameter has its shape, and the dtype; finds the memory.
   // A variable is written where it is. If somebody else holds its buffer, that stays as it is, and
   // the new values go to another one.
   Status Prepare(Context context, const Variables& variables, std::vector<const T*>* before,
-                 std::vector<T*>* after, std::vector<Tensor>* replacements) const {
+                 std::vector<T*>* after, std::vector<Replacement>* replacements) const {
     for (size_t i = 0; i < variables.size(); ++i) {
-      Tensor* value = variables[i]->tensor();
-      (*before)[i] = value->template flat<T>().data();
-      const bool is_written = as_written_.program.writes[i % registers_.variables];
-      if (!is_written || value->NumElements() == 0) continue;
+      const size_t slot = i % registers_.variables;
+      const Tensor* value = variables[i]->tensor();
+      if (!variables[i]->is_initialized || !value->IsInitialized()) {
+        return Uninitialized(context, i);
+      }
+      const Tensor& parameter = *variables[i - slot]->tensor();
+      if (value->dtype() != tensorflow::DataTypeToEnum<T>::value ||
+          (slot > 0 && value->shape() != parameter.shape())) {
+        return errors::InvalidArgument(
+            "The variable ", NameOf(context, i), " is ", variables[i]->DebugString(),
+            "; its parameter has the shape ", parameter.shape().DebugString(),
+            " and the step is of ",
+            tensorflow::DataTypeString(tensorflow::DataTypeToEnum<T>::value), ".");
+      }
+      (*before)[i] = Data(*value);
+      if (!program_.writes[slot] || value->NumElements() == 0) continue;
       if (!IsOnlyHolder(*value)) {
-        Tensor* replacement = &(*replacements)[i];
+        replacements->push_back({i, Tensor()});
+        Tensor* replacement = &replacements->back().value;
         TF_RETURN_IF_ERROR(context->allocate_temp(value->dtype(), value->shape(), replacement));
         if (has_rows_) {  // not every row is written
-          T* copy = replacement->template flat<T>().data();
-          std::memcpy(copy, (*before)[i], value->NumElements() * sizeof(T));
-          (*before)[i] = copy;
+          std::memcpy(Data(*replacement), Data(*value), value->NumElements() * sizeof(T));
+          (*before)[i] = Data(*replacement);
         }
         value = replacement;
       }
-      (*after)[i] = value->template flat<T>().data();
+      (*after)[i] = Data(*value);
     }
     return Status();
   }
 
+  static T* Data(const Tensor& value) {
+    return static_cast<T*>(const_cast<void*>(tensorflow::DMAHelper::base(&value)));
+  }
+
   void RunAll(Context context, const std::vector<Parameter<T>>& parameters,
-              const Memory<T>& scalars, const Programs& programs) const {
+              const Memory<T>& scalars, bool is_rewritten) const {
     const int64_t units = parameters.back().units_before + parameters.back().units;
     if (units == 0) return;
     static char started, finished;  // their addresses stand for these events
     auto run = [&](int64_t first, int64_t last) {
       TakeOver(&started);
-      Interpreter<T> interpreter(registers_, scalars,
-                                 std::max(programs.program.temporaries,
-                                          programs.untouched.temporaries));
+      Interpreter<T> interpreter(
+          registers_, scalars, std::max(program_.temporaries, untouched_program_.temporaries),
+          is_rewritten);
       // The parameter of the first unit: the last one that does not begin after it.
       auto parameter = std::upper_bound(parameters.begin(), parameters.end(), first,
                                         [](int64_t unit, const Parameter<T>& other) {
                                           return unit < other.units_before;
                                         }) - 1;
       for (; parameter != parameters.end() && parameter->units_before < last; ++parameter) {
-        RunUnits(programs, &interpreter, *parameter,
+        RunUnits(&interpreter, *parameter,
                  std::max<int64_t>(0, first - parameter->units_before),
                  std::min(parameter->units, last - parameter->units_before));
       }
@@ -329,33 +345,33 @@ class Step : public tensorflow::OpKernel {
       const int64_t touched = parameter.touched.size() * parameter.row_size;
       elements += has_rows_ && !HasUntouchedProgram() ? touched : parameter.values.size;
     }
-    const int64_t cycles_per_element = 2 + programs.program.instructions.size() / 2;
+    const int64_t cycles_per_element = 2 + program_.instructions.size() / 2;
     auto* workers = context->device()->tensorflow_cpu_worker_threads()->workers;
     HandOver(&started);
     workers->ParallelFor(units, std::max<int64_t>(1, elements * cycles_per_element / units), run);
     TakeOver(&finished);
   }
 
-  void RunUnits(const Programs& programs, Interpreter<T>* interpreter,
-                const Parameter<T>& parameter, int64_t first, int64_t last) const {
+  void RunUnits(Interpreter<T>* interpreter, const Parameter<T>& parameter,
+                int64_t first, int64_t last) const {
     if (!has_rows_) {
       const int64_t start = first * kBlock;
-      interpreter->Run(programs.program, parameter.values, start,
+      interpreter->Run(program_, parameter.values, start,
                        std::min(last * kBlock, parameter.values.size) - start,
                        parameter.gradient + start);
     } else if (!HasUntouchedProgram()) {
       for (int64_t i = first; i < last; ++i) {
-        RunTouchedRow(programs, interpreter, parameter, parameter.touched[i]);
+        RunTouchedRow(interpreter, parameter, parameter.touched[i]);
       }
     } else {
       const int64_t group = RowsInGroup(parameter) * parameter.row_size;
-      RunRows(programs, interpreter, parameter, first * group,
+      RunRows(interpreter, parameter, first * group,
               std::min(last * group, parameter.values.size));
     }
   }
 
   // The rows between two elements.
-  void RunRows(const Programs& programs, Interpreter<T>* interpreter,
+  void RunRows(Interpreter<T>* interpreter,
                const Parameter<T>& parameter, int64_t first, int64_t last) const {
     if (first >= last) return;
     auto touched = std::lower_bound(parameter.touched.begin(), parameter.touched.end(),
@@ -363,18 +379,18 @@ class Step : public tensorflow::OpKernel {
     while (first < last) {
       const bool is_end = touched == parameter.touched.end();
       const int64_t next = is_end ? last : std::min(last, touched->row * parameter.row_size);
-      interpreter->Run(programs.untouched, parameter.values, first, next - first, nullptr);
+      interpreter->Run(untouched_program_, parameter.values, first, next - first, nullptr);
       first = next;
       if (first < last) {
-        RunTouchedRow(programs, interpreter, parameter, *touched++);
+        RunTouchedRow(interpreter, parameter, *touched++);
         first += parameter.row_size;
       }
     }
   }
 
-  void RunTouchedRow(const Programs& programs, Interpreter<T>* interpreter,
+  void RunTouchedRow(Interpreter<T>* interpreter,
                      const Parameter<T>& parameter, const TouchedRow& touched) const {
-    interpreter->Run(programs.program, parameter.values, touched.row * parameter.row_size,
+    interpreter->Run(program_, parameter.values, touched.row * parameter.row_size,
                      parameter.row_size,
                      parameter.gradient + touched.position * parameter.row_size);
   }
@@ -383,11 +399,14 @@ class Step : public tensorflow::OpKernel {
     return std::max<int64_t>(1, 16 * kBlock / std::max<int64_t>(1, parameter.row_size));
   }
 
-  bool HasUntouchedProgram() const { return !as_written_.untouched.instructions.empty(); }
+  bool HasUntouchedProgram() const { return !untouched_program_.instructions.empty(); }
 
+  std::vector<std::string> names_;
+  std::string container_;
   Registers registers_;
   bool has_rows_;
-  Programs as_written_, rewritten_;
+  Program program_;
+  Program untouched_program_;  // for rows without a gradient
 };
 
 #define REGISTER(T)                                                              \
