@@ -23,6 +23,9 @@ def test_without_epsilon_every_edge_gives_upstreams_bits(class_name):
         ("NumPy", "SGD", "global_clipnorm=0", "float64"),
         ("fused, NumPy", "Adam", "configured", "float32"),
         ("fused, NumPy", "Nadam", "clipvalue=0", "float16"),
+        ("fused, NumPy", "Nadam", "epsilon=0", "float16"),
+        # A step that takes nearly all away:
+        ("fused, NumPy", "SGD", "clipnorm=1", "float64"),
         ("lookups, dense", "Adamax", "clipvalue=1e30", "float32"),
         # 0 / 0 in the rows that no batch has touched:
         ("lookups, dense", "RMSprop", "epsilon=0", "float32"),
@@ -45,3 +48,12 @@ def test_another_value_or_another_nan_is_noticed():
         other = one.copy()
         other[place] = value
         assert not extremes.same(one, other)
+
+
+def test_rates_that_are_infinite_are_compared_but_for_lookups():
+    chosen = set(extremes.cases())
+    for name in ("lr=1e30", "decay=1e30"):
+        assert ("native, default", "Adam", name, "float16") in chosen
+        assert ("lookups, dense", "Adam", name, "float32") in chosen
+        assert ("lookups, dense", "Adam", name, "float16") not in chosen
+    assert ("lookups, dense", "Adam", "clipvalue=1e30", "float16") in chosen
