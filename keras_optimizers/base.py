@@ -433,7 +433,8 @@ class Optimizer(HostOptimizer, ListedForEstimators):
         """
         initial_values.update(self._renamed)
         for name, value in initial_values.items():
-            checks.check_hyperparameter(type(self).__name__, name, value)
+            given_as = self._host.renamed.get(name, name) if name in self._renamed else name
+            checks.check_hyperparameter(type(self).__name__, given_as, value)
         with tf.name_scope(type(self).__name__):
             created = None  # type: Any
             for name, value in initial_values.items():

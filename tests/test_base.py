@@ -412,6 +412,13 @@ def test_arguments_by_the_host_s_names_are_taken_and_shown(monkeypatch):
     assert optimizer.get_config()["learning_rate"] == 0.25 and "lr" not in optimizer.get_config()
 
 
+def test_an_error_names_the_argument_as_it_was_given(monkeypatch):
+    as_for(monkeypatch, renamed={"lr": "learning_rate"})
+    for name in ("learning_rate", "lr"):
+        with pytest.raises((TypeError, ValueError), match=r"\b%s\b" % name):
+            keras_optimizers.Adagrad(**{name: "fast"})
+
+
 def test_lists_begin_with_the_count_where_the_host_s_do(monkeypatch):
     as_for(monkeypatch, counts_first=True)
     counted, uncounted = keras_optimizers.Adam(), keras_optimizers.Adagrad()
