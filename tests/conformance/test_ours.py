@@ -58,6 +58,8 @@ def test_equal_to_tensorflow_110_but_for_what_115_changed(subject):
     documented = {(r.optimizer, r.check, r.case) for r in found if r.status == "documented"}
     if not IS_1:  # whose roots of infinity are infinity, and of 1.10 no numbers
         documented = {one for one in documented if not one[2].startswith("extreme")}
+        # TensorFlow 2's own old classes name another class of tensors in that error.
+        documented = {one for one in documented if one[2] != "parameter is a tensor"}
     assert documented == {one for one in DIFFERENT_IN_TF_110 if one[0] == subject.name}
 
 
