@@ -148,3 +148,12 @@ def test_killed_at_any_moment_nothing_is_lost(times, tmp_path):
         assert read(target).provenance.format in ("tf-keras-1.10", "optimizer-v2")
     left = [name for name in os.listdir(str(tmp_path)) if not name.startswith(".")]
     assert sorted(left) == ["source.h5", "target.h5"]
+
+
+def test_the_size_of_a_directory_is_that_of_a_saved_model_and_not_of_all_below(tmp_path):
+    sizes = {"saved_model.pb": 1, "variables/variables.index": 2, "others/deep/down": 4}
+    for name, size in sizes.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"." * size)
+    assert supervision._size([str(tmp_path)]) == 3

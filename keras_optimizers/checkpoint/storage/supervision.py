@@ -114,11 +114,16 @@ def progressed() -> None:
 
 
 def _size(paths: Any) -> int:
-    """The bytes of all files: of a path, in a directory, or of a checkpoint by its prefix."""
+    """The bytes of all files: of a path, of a checkpoint by its prefix, or in a directory.
+
+    Of a directory with a checkpoint or a SavedModel, that is. Other folders in it do not count: a
+    user's typing error can name the root of a disk.
+    """
     found = set()
     for path in paths:
         found.add(path)
-        found.update(glob.glob(glob.escape(path) + "/**", recursive=True))
+        found.update(glob.glob(glob.escape(path) + "/*"))
+        found.update(glob.glob(glob.escape(path) + "/variables/*"))
         for prefix in (path, os.path.splitext(path)[0]):
             if os.path.isfile(prefix + ".index"):
                 found.add(prefix + ".index")
