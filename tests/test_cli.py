@@ -2,7 +2,6 @@
 
 import importlib.util
 import os
-import re
 import subprocess
 import sys
 import textwrap
@@ -12,6 +11,7 @@ import tensorflow as tf
 
 import keras_optimizers
 from keras_optimizers import cli
+from tests.tensorflow_2.log import without_log
 
 COMMAND = os.path.join(os.path.dirname(sys.executable), "keras-optimizers")
 MODULE = [sys.executable, "-m", "keras_optimizers"]
@@ -24,15 +24,6 @@ def run(*arguments, **options):
         list(arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, **options
     )
     return done.returncode, done.stdout.decode(), without_log(done.stderr.decode())
-
-
-def without_log(errors):
-    """Standard error without what TensorFlow 2 logs when it is imported, at any log level."""
-    logged = re.compile(
-        r"(WARNING: All log messages before|[IWE]\d{4} \d\d|To enable the following)"
-    )
-    lines = errors.splitlines(keepends=True)
-    return "".join(line for line in lines if not logged.match(line))
 
 
 @pytest.fixture

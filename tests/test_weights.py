@@ -210,7 +210,10 @@ WRONG_WEIGHTS = {
     "ragged": ([1, [[1, 2, 3], [4, 5]]], "Optimizer weight shape"),
     "half an iteration": ([1.5, GOOD["velocity"]], "SGD/iterations:0 cannot hold 1.5"),
     "iterations that are no number": ([np.nan, GOOD["velocity"]], "cannot hold nan"),
-    "too large for float32": ([1, GOOD["velocity"] * 1e300], "Variable:0 cannot hold"),
+    "too large for float32": (
+        [1, GOOD["velocity"].astype("float64") * 1e300],
+        "Variable:0 cannot hold",
+    ),
 }
 
 

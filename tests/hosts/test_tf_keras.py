@@ -10,6 +10,7 @@ import tensorflow.compat.v1 as tf
 
 import keras_optimizers
 from keras_optimizers import checkpoint
+from tests.hosts.estimators import needs_estimators
 from tests.training import CLASS_NAMES, configured, in_order, same_bits, upstream
 
 keras, K = tf.keras, tf.keras.backend
@@ -190,6 +191,7 @@ def test_every_callback_that_touches_the_optimizer_does_what_it_does_upstream(tm
     assert K.get_value(loaded.optimizer.iterations) == 12
 
 
+@needs_estimators
 def test_an_estimator_counts_iterations_as_its_global_step_and_its_hooks_see_it(tmp_path):
     with keras_optimizers.install():
         model = compiled(keras.optimizers.RMSprop(lr=0.01, decay=0.5))
@@ -215,6 +217,7 @@ def test_an_estimator_counts_iterations_as_its_global_step_and_its_hooks_see_it(
     assert "global_step" in names
 
 
+@needs_estimators
 @pytest.mark.parametrize("class_name", ["Adam", "Nadam", "RMSprop"])
 def test_an_estimator_with_object_checkpoints_goes_on_exactly(class_name, tmp_path):
     def feed(start=0, stop=24):

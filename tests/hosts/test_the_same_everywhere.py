@@ -9,6 +9,7 @@ import tensorflow.compat.v1 as tf
 from sklearn.datasets import load_digits
 
 import keras_optimizers
+from tests.hosts.estimators import needs_estimators
 from tests.training import CLASS_NAMES, configured, in_order, same_bits, upstream
 
 BATCH, STEPS = 64, 20
@@ -82,12 +83,18 @@ def in_an_estimator(optimizer, folder):
 
 
 @pytest.mark.parametrize("class_name", CLASS_NAMES)
-def test_tf_keras_raw_sessions_and_estimators_give_upstream_s_bits(class_name, tmp_path):
+def test_tf_keras_and_raw_sessions_give_upstream_s_bits(class_name):
     expected = in_tf_keras(configured(class_name, upstream))
     keras.backend.clear_session()
     same_bits(expected, in_tf_keras(configured(class_name)))
     keras.backend.clear_session()
     same_bits(expected, in_a_raw_session(configured(class_name)))
+
+
+@needs_estimators
+@pytest.mark.parametrize("class_name", CLASS_NAMES)
+def test_estimators_give_upstream_s_bits(class_name, tmp_path):
+    expected = in_tf_keras(configured(class_name, upstream))
     keras.backend.clear_session()
     with keras_optimizers.install():
         same_bits(expected, in_an_estimator(configured(class_name), str(tmp_path)))

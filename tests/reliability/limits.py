@@ -7,6 +7,8 @@ import resource
 import subprocess
 import sys
 
+from tests.tensorflow_2.log import without_log
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SOURCE = os.path.join(ROOT, "tests", "eras", "sources", "tf-keras-1.10", "adam.h5")
 
@@ -34,7 +36,7 @@ def run(*arguments, largest_file=None, standard_output=subprocess.PIPE, **option
         **options,
     )
     output = done.stdout.decode() if done.stdout is not None else None
-    return done.returncode, output, done.stderr.decode()
+    return done.returncode, output, without_log(done.stderr.decode())
 
 
 def closed_pipe():

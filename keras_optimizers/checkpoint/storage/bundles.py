@@ -197,8 +197,9 @@ def stored_by_tensorflow(path: str) -> Iterator[None]:
     try:
         yield
     except errors.OpError as error:
-        # Such as "FILE; No space left on device", a line of its own before the stack.
-        reason = str(error.message).splitlines()[0].rpartition("; ")[2]
+        # Such as "FILE; No space left on device", a line among those about the graph.
+        lines = str(error.message).splitlines()
+        reason = next((line for line in lines if "; " in line), lines[0]).rpartition("; ")[2]
         raise not_stored(path, OSError(errno.EIO, reason)) from error
 
 
