@@ -10,7 +10,7 @@ import tensorflow.compat.v1 as tf
 
 import keras_optimizers
 from keras_optimizers import checkpoint
-from tests.hosts.estimators import needs_estimators
+from tests.hosts.installed import needs_estimators
 from tests.training import CLASS_NAMES, configured, in_order, same_bits, upstream
 
 keras, K = tf.keras, tf.keras.backend

@@ -9,7 +9,7 @@ import tensorflow.compat.v1 as tf
 from sklearn.datasets import load_digits
 
 import keras_optimizers
-from tests.hosts.estimators import needs_estimators
+from tests.hosts.installed import needs_estimators
 from tests.training import CLASS_NAMES, configured, in_order, same_bits, upstream
 
 BATCH, STEPS = 64, 20
