@@ -10,6 +10,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 import keras_optimizers
+from keras_optimizers.expressions import maximum, sqrt
 from tests.pages import ROOT
 from tests.training import CLASS_NAMES, K, configured
 
@@ -47,7 +48,19 @@ def the_slot_twice(p, g, s, c):
     return p + a - c.lr * g * p, {"a": a + g}
 
 
+def tensors_that_are_broadcast(p, g, s, c):
+    of_columns, of_rows = tf.range(6.0), tf.range(4.0)[:, tf.newaxis]
+    root = sqrt(s.b * s.b + of_columns) + 0.1
+    return p - c.lr * g * of_columns, {"a": s.a + g * of_rows / root, "b": of_columns + g}
+
+
+def numbers_beside_the_gradient(p, g, s, c):
+    return p - c.lr * (g + 0.5), {"a": maximum(g, 0.25), "b": 1.0 - g}
+
+
 RULES = {
+    "tensors that are broadcast": tensors_that_are_broadcast,
+    "numbers beside the gradient": numbers_beside_the_gradient,
     "the gradient as a slot": lambda p, g, s, c: (p - c.lr * g, {"a": g, "b": s.a}),
     "an unchanged slot": lambda p, g, s, c: (p - c.lr * g, {"a": s.a, "b": s.b + 1.0}),
     "swapped slots": lambda p, g, s, c: (p - c.lr * s.a, {"b": s.a + g, "a": s.b + 2.0 * g}),

@@ -101,6 +101,43 @@ def test_a_large_table_is_updated_in_place_to_the_same_bits(case, shape, monkeyp
     assert "ResourceSparseApplyKerasMomentum" in kinds
 
 
+@pytest.mark.usefixtures("tensorflows_own_ops")
+@pytest.mark.parametrize("rows, in_place", [(2**20, True), (2**20 - 1, False)])
+def test_a_table_counts_as_large_from_four_million_elements(rows, in_place):
+    table = tf.Variable(tf.zeros([rows, 4]), use_resource=True)
+    loss = lookup_of(table, [0, 1], np.ones((1, 4), "float32"))
+    keras_optimizers.SGD(momentum=0.9).get_updates(loss, [table])
+    kinds = {op.type for op in tf.get_default_graph().get_operations()}
+    assert ("ResourceSparseApplyKerasMomentum" in kinds) is in_place
+
+
+class ConstantPull(keras_optimizers.SGD):
+    """Momentum whose gradient is not zero in the rows that no batch has touched."""
+
+    def update_rule(self, parameter, gradient, slots, coefficients):
+        return super(ConstantPull, self).update_rule(parameter, gradient + 0.5, slots, coefficients)
+
+
+@pytest.mark.usefixtures("tensorflows_own_ops")
+@pytest.mark.parametrize(
+    "optimizer, use_resource",
+    [
+        (lambda: ConstantPull(momentum=0.9), True),
+        (lambda: configured("Adam"), True),
+        (lambda: keras_optimizers.SGD(momentum=0.9), False),
+    ],
+    ids=["other rows move too", "no momentum", "ref variable"],
+)
+def test_a_large_table_that_momentums_kernel_cannot_update_is_updated_as_a_small_one(
+    optimizer, use_resource, monkeypatch
+):
+    initial = np.random.RandomState(0).normal(size=(7, 2)).astype("float32")
+    expected = train_table(optimizer(), initial, use_resource)
+    K.clear_session()
+    monkeypatch.setattr(sparse, "IN_PLACE_FROM", 0)
+    same_bits(expected, train_table(optimizer(), initial, use_resource))
+
+
 @pytest.mark.parametrize("dtype", ["float16", "float64"])
 @pytest.mark.parametrize("class_name", CLASS_NAMES)
 def test_other_dtypes_give_the_bits_of_the_dense_gradient(class_name, dtype):

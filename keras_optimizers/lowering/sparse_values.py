@@ -91,17 +91,22 @@ class SparseValues(DenseValues):
         if operator in (ADD, MAXIMUM) and self.vanishes(operands[0]):
             operands = operands[::-1]  # both have the same bits in either order
         if operator in (ADD, SUBTRACT) and self.vanishes(operands[1]):
-            table = self.tensor(operands[0])
+            table = self._whole(self.tensor(operands[0]))
             if self._exact and operator == ADD and not is_never_negative(operands[1]):
                 table = table + self._zero()  # -0.0 becomes 0.0, as with a dense gradient
             scatter = tf.tensor_scatter_nd_add if operator == ADD else tf.tensor_scatter_nd_sub
             return scatter(table, self._positions(), self.rows(operands[1]))
         if operator == MAXIMUM and self.vanishes(operands[1]):
-            table = self.tensor(operands[0])
+            table = self._whole(self.tensor(operands[0]))
             if self._exact or not is_never_negative(operands[1]):
                 table = tf.maximum(table, self._zero())
             return tf.tensor_scatter_nd_update(table, self._positions(), self.rows(formula))
         return FUNCTIONS[operator](*[self.tensor(operand) for operand in operands])
+
+    def _whole(self, value: Tensor) -> Tensor:
+        """`value` in the table's shape, to which ops on whole tensors would broadcast it."""
+        has_shape = value.shape.is_fully_defined() and value.shape.as_list() == self._shape
+        return value if has_shape else tf.broadcast_to(value, self._shape)
 
     def _positions(self) -> Tensor:
         return tf.expand_dims(self.touched, 1)
@@ -152,7 +157,7 @@ class SparseValues(DenseValues):
             with tf.control_dependencies([write]):
                 return tf.gather(variable, self.touched)
         if isinstance(leaf, TensorValue):
-            return tf.gather(leaf.tensor, self.touched)
+            return tf.gather(self._whole(leaf.tensor), self.touched)
         assert isinstance(leaf, VariableValue)
         value = tf.gather(leaf.variable, self.touched)
         self.accesses.add_read(leaf, value)
