@@ -67,6 +67,7 @@ RULES = {
     "the parameter in slots": lambda p, g, s, c: (p - c.lr * (g + 0.1 * p), {"a": s.a + p, "b": p}),
     "no slots": lambda p, g, s, c: (p * 0.5, {}),
     "other operators": lambda p, g, s, c: (1.0 - p, {"a": 2.0 / (s.a + 3.0), "b": abs(g) ** 2.0}),
+    "the variable last": lambda p, g, s, c: (c.lr * g - p, {"a": g + s.a, "b": 2.0 * g - s.b}),
     "in other order": in_other_order,
     "old value after its write": old_value_after_its_write,
     "TensorFlow's own ops": tensorflows_own_ops,

@@ -239,6 +239,25 @@ def test_no_gradient_is_made_dense(class_name):
     assert tables_made_of_rows(configured(class_name), dense_updates) > 0  # the check sees one
 
 
+def writes_of(variable):
+    """The types of the ops that write it, without its initializer."""
+    others = ("ReadVariableOp", "VarIsInitializedOp", "ResourceGather")
+    made = [op for op in variable.handle.consumers() if op is not variable.initializer]
+    return [op.type for op in made if op.type not in others]
+
+
+@pytest.mark.usefixtures("tensorflows_own_ops")
+@pytest.mark.parametrize(
+    "class_name, write",
+    [("Adagrad", "ResourceScatterSub"), ("Nadam", "AssignSubVariableOp")],
+    ids=["touched rows alone", "all rows"],
+)
+def test_a_table_is_subtracted_from_in_place(class_name, write):
+    table = tf.Variable(np.zeros((100, 4), "float32"), use_resource=True)
+    configured(class_name).get_updates(lookup_of(table, [2, 5], tf.ones([1, 4])), [table])
+    assert writes_of(table) == [write]
+
+
 def test_the_global_norm_of_repeated_rows_is_that_of_their_sums():
     def train(cls):
         table = tf.Variable(np.zeros((6, 2), "float32"), use_resource=True)
