@@ -5,9 +5,11 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 import keras_optimizers
+from keras_optimizers.expressions import maximum
 from keras_optimizers.lowering import kernels, sparse
 from keras_optimizers.tensorflow_private import HOST_OPTIMIZERS as upstream
 from tests.recorded.ordering import order_reads_before_writes
+from tests.test_rules import WithRule
 from tests.training import CLASS_NAMES, CONFIGURATIONS, K, configured, same_bits, scalars_of
 
 CASES = {name: (name, options) for name, options in CONFIGURATIONS.items()}
@@ -170,6 +172,53 @@ def test_moments_that_fade_to_nothing_fade_alike(class_name):
     expected = train_table(with_dense_gradients(cls)(**options), initial, start=tiny)
     K.clear_session()
     same_bits(expected, train_table(cls(**options), initial, start=tiny))
+
+
+# Without those that only add to a slot: they leave an untouched row as it is, -0.0 too.
+RULES = {
+    "a sum": lambda p, g, s, c: (p - c.lr * g, {"a": 2.0 * s.a + 0.5 * g, "b": s.b - 0.5 * g}),
+    "the gradient first": lambda p, g, s, c: (p, {"a": c.lr * g + 2.0 * s.a, "b": g - s.b}),
+    "never negative": lambda p, g, s, c: (p, {"a": 0.5 * abs(s.a) + g * g, "b": s.b - abs(g)}),
+    "the larger one": lambda p, g, s, c: (p, {"a": maximum(s.a, g), "b": maximum(g, 2.0 * s.b)}),
+    "over the gradient": lambda p, g, s, c: (p, {"a": 2.0 / g, "b": s.b / (1.0 + g)}),
+    "an op sees a slot": lambda p, g, s, c: (p - c.lr * g, {"a": tf.abs(s.a), "b": 2.0 * s.a + g}),
+}
+
+
+@pytest.mark.parametrize("fused", [False, True], ids=["exact", "fused"])
+@pytest.mark.parametrize("start", [-0.0, -1.0])
+@pytest.mark.parametrize("rule", RULES)
+def test_a_rule_of_ones_own_gives_untouched_rows_the_bits_of_the_dense_gradient(rule, start, fused):
+    cls = type("Mine", (WithRule,), {"update_rule": lambda self, *args: RULES[rule](*args)})
+    initial = np.random.RandomState(0).normal(size=(11, 3)).astype("float32")
+
+    def filled(weights):
+        return [np.full(w.shape, start, w.dtype) if w.shape else w for w in weights]
+
+    expected = train_table(with_dense_gradients(cls)(fused=fused), initial, start=filled)
+    K.clear_session()
+    values = train_table(cls(fused=fused), initial, start=filled)
+    if fused:  # where zeros of either sign are allowed
+        expected, values = ([value + 0.0 for value in many] for many in (expected, values))
+    same_bits(expected, values)
+
+
+@pytest.mark.parametrize(
+    "class_name, dtype, pads",
+    [
+        ("RMSprop", "float32", True),
+        ("RMSprop", "float64", False),
+        ("Adamax", "float32", False),
+        ("SGD", "float64", False),
+    ],
+)
+def test_only_float32_roots_are_computed_where_they_are_in_the_table(class_name, dtype, pads):
+    table = tf.Variable(np.zeros((11, 3), dtype), use_resource=True)
+    before = set(tf.get_default_graph().get_operations())
+    configured(class_name).get_updates(lookup_of(table, [2, 5], tf.ones([1, 3], dtype)), [table])
+    kinds = {op.type for op in set(tf.get_default_graph().get_operations()) - before}
+    assert (not kinds.isdisjoint(("Pad", "PadV2"))) is pads
+    assert "BroadcastTo" not in kinds  # nothing is copied that has the table's shape
 
 
 @pytest.mark.parametrize("class_name", CLASS_NAMES)

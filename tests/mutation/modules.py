@@ -87,5 +87,6 @@ for _name, _files in {
         (_STEPS, ""),
         (["tests/test_stacked.py", "tests/test_sparse.py", "tests/test_fused.py"], ""),
         (["tests/conformance/test_ours.py"], "own_old_classes_to_the_bit"),
+        *([(["tests/test_native.py"], "")] if _name == "build" else []),
         (["tests/test_dtypes.py", "tests/test_graph_size.py", "tests/hosts"], "not slow"),
     ]
