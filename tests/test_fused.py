@@ -9,6 +9,7 @@ from keras_optimizers.lowering import fused
 from keras_optimizers.variables import is_variable
 from tests.training import CLASS_NAMES, CONFIGURATIONS, K, configured, fed_gradients, same_bits
 
+SCRATCH_FROM = fused._SCRATCH_FROM
 CASES = {name: (name, options) for name, options in CONFIGURATIONS.items()}
 CASES.update(
     {
@@ -78,6 +79,20 @@ KERNELS = {
     "Adamax": "ResourceApplyAdaMax",
     "Nadam": "ResourceApplyAdam",
 }
+
+
+@pytest.mark.parametrize("elements, has_kernel", [(65535, False), (65536, True)])
+def test_rmsprop_has_a_kernel_from_65536_elements_on(elements, has_kernel, monkeypatch):
+    monkeypatch.setattr(fused, "_SCRATCH_FROM", SCRATCH_FROM)
+    variables, _, loss = fed_gradients([np.zeros(elements, "float32")])
+    kinds = kinds_of_ops(make("RMSprop", True).get_updates(loss, variables))
+    assert (KERNELS["RMSprop"] in kinds) is has_kernel
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_the_kernel_makes_the_step_and_then_the_constraint_sees_it(name):
+    kinds = kinds_of_ops(build(name, True, constraint=tf.keras.constraints.NonNeg())[-1])
+    assert {KERNELS[name], "GreaterEqual"} <= kinds
 
 
 @pytest.mark.parametrize("name", KERNELS)

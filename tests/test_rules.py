@@ -10,6 +10,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 import keras_optimizers
+from keras_optimizers.expressions import maximum, sqrt
 from tests.pages import ROOT
 from tests.training import CLASS_NAMES, K, configured
 
@@ -47,13 +48,57 @@ def the_slot_twice(p, g, s, c):
     return p + a - c.lr * g * p, {"a": a + g}
 
 
+def tensors_that_are_broadcast(p, g, s, c):
+    of_columns, of_rows = tf.range(6.0), tf.range(4.0)[:, tf.newaxis]
+    root = sqrt(s.b * s.b + of_columns) + 0.1
+    return p - c.lr * g * of_columns, {"a": s.a + g * of_rows / root, "b": of_columns + g}
+
+
+def numbers_beside_the_gradient(p, g, s, c):
+    return p - c.lr * (g + 0.5), {"a": maximum(g, 0.25), "b": 1.0 - g}
+
+
+def computed_already(p, g, s, c):
+    step = c.lr * g
+    return p - step, {"a": tf.identity(step)}
+
+
+def over_a_root_that_is_not_written(p, g, s, c):
+    return p - c.lr * g / (sqrt(s.b) + 0.1), {"a": s.a + g}
+
+
+def added_over_a_root(p, g, s, c):
+    b = s.b + g * g
+    return p + c.lr * g / (sqrt(b) + 0.1), {"b": b}
+
+
+def a_number_over_a_root(p, g, s, c):
+    b = s.b + g * g
+    return p - c.lr * 2.0 / (sqrt(b) + 0.1), {"b": b}
+
+
 RULES = {
+    "tensors that are broadcast": tensors_that_are_broadcast,
+    "numbers beside the gradient": numbers_beside_the_gradient,
     "the gradient as a slot": lambda p, g, s, c: (p - c.lr * g, {"a": g, "b": s.a}),
     "an unchanged slot": lambda p, g, s, c: (p - c.lr * g, {"a": s.a, "b": s.b + 1.0}),
     "swapped slots": lambda p, g, s, c: (p - c.lr * s.a, {"b": s.a + g, "a": s.b + 2.0 * g}),
     "the parameter in slots": lambda p, g, s, c: (p - c.lr * (g + 0.1 * p), {"a": s.a + p, "b": p}),
     "no slots": lambda p, g, s, c: (p * 0.5, {}),
     "other operators": lambda p, g, s, c: (1.0 - p, {"a": 2.0 / (s.a + 3.0), "b": abs(g) ** 2.0}),
+    "the variable last": lambda p, g, s, c: (g + p, {"a": g + 0.5 * s.a, "b": g - s.b}),
+    "a product is added": lambda p, g, s, c: (p + c.lr * g, {}),
+    "a sum of three": lambda p, g, s, c: (p + g - s.a, {"a": g}),
+    "the variable twice": lambda p, g, s, c: (p - g * p, {}),
+    "a number is added": lambda p, g, s, c: (p + 0.5, {}),
+    "tensors are added": lambda p, g, s, c: (
+        p - c.lr * g,
+        {"a": s.a + tf.square(g), "b": s.b + tf.range(6.0)},
+    ),
+    "a product that is computed already": computed_already,
+    "over a root that is not written": over_a_root_that_is_not_written,
+    "added over a root": added_over_a_root,
+    "a number over a root": a_number_over_a_root,
     "in other order": in_other_order,
     "old value after its write": old_value_after_its_write,
     "TensorFlow's own ops": tensorflows_own_ops,

@@ -5,9 +5,11 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 import keras_optimizers
+from keras_optimizers.expressions import maximum
 from keras_optimizers.lowering import kernels, sparse
 from keras_optimizers.tensorflow_private import HOST_OPTIMIZERS as upstream
 from tests.recorded.ordering import order_reads_before_writes
+from tests.test_rules import WithRule
 from tests.training import CLASS_NAMES, CONFIGURATIONS, K, configured, same_bits, scalars_of
 
 CASES = {name: (name, options) for name, options in CONFIGURATIONS.items()}
@@ -101,6 +103,43 @@ def test_a_large_table_is_updated_in_place_to_the_same_bits(case, shape, monkeyp
     assert "ResourceSparseApplyKerasMomentum" in kinds
 
 
+@pytest.mark.usefixtures("tensorflows_own_ops")
+@pytest.mark.parametrize("rows, in_place", [(2**20, True), (2**20 - 1, False)])
+def test_a_table_counts_as_large_from_four_million_elements(rows, in_place):
+    table = tf.Variable(tf.zeros([rows, 4]), use_resource=True)
+    loss = lookup_of(table, [0, 1], np.ones((1, 4), "float32"))
+    keras_optimizers.SGD(momentum=0.9).get_updates(loss, [table])
+    kinds = {op.type for op in tf.get_default_graph().get_operations()}
+    assert ("ResourceSparseApplyKerasMomentum" in kinds) is in_place
+
+
+class ConstantPull(keras_optimizers.SGD):
+    """Momentum whose gradient is not zero in the rows that no batch has touched."""
+
+    def update_rule(self, parameter, gradient, slots, coefficients):
+        return super(ConstantPull, self).update_rule(parameter, gradient + 0.5, slots, coefficients)
+
+
+@pytest.mark.usefixtures("tensorflows_own_ops")
+@pytest.mark.parametrize(
+    "optimizer, use_resource",
+    [
+        (lambda: ConstantPull(momentum=0.9), True),
+        (lambda: configured("Adam"), True),
+        (lambda: keras_optimizers.SGD(momentum=0.9), False),
+    ],
+    ids=["other rows move too", "no momentum", "ref variable"],
+)
+def test_a_large_table_that_momentums_kernel_cannot_update_is_updated_as_a_small_one(
+    optimizer, use_resource, monkeypatch
+):
+    initial = np.random.RandomState(0).normal(size=(7, 2)).astype("float32")
+    expected = train_table(optimizer(), initial, use_resource)
+    K.clear_session()
+    monkeypatch.setattr(sparse, "IN_PLACE_FROM", 0)
+    same_bits(expected, train_table(optimizer(), initial, use_resource))
+
+
 @pytest.mark.parametrize("dtype", ["float16", "float64"])
 @pytest.mark.parametrize("class_name", CLASS_NAMES)
 def test_other_dtypes_give_the_bits_of_the_dense_gradient(class_name, dtype):
@@ -133,6 +172,53 @@ def test_moments_that_fade_to_nothing_fade_alike(class_name):
     expected = train_table(with_dense_gradients(cls)(**options), initial, start=tiny)
     K.clear_session()
     same_bits(expected, train_table(cls(**options), initial, start=tiny))
+
+
+# Without those that only add to a slot: they leave an untouched row as it is, -0.0 too.
+RULES = {
+    "a sum": lambda p, g, s, c: (p - c.lr * g, {"a": 2.0 * s.a + 0.5 * g, "b": s.b - 0.5 * g}),
+    "the gradient first": lambda p, g, s, c: (p, {"a": c.lr * g + 2.0 * s.a, "b": g - s.b}),
+    "never negative": lambda p, g, s, c: (p, {"a": 0.5 * abs(s.a) + g * g, "b": s.b - abs(g)}),
+    "the larger one": lambda p, g, s, c: (p, {"a": maximum(s.a, g), "b": maximum(g, 2.0 * s.b)}),
+    "over the gradient": lambda p, g, s, c: (p, {"a": 2.0 / g, "b": s.b / (1.0 + g)}),
+    "an op sees a slot": lambda p, g, s, c: (p - c.lr * g, {"a": tf.abs(s.a), "b": 2.0 * s.a + g}),
+}
+
+
+@pytest.mark.parametrize("fused", [False, True], ids=["exact", "fused"])
+@pytest.mark.parametrize("start", [-0.0, -1.0])
+@pytest.mark.parametrize("rule", RULES)
+def test_a_rule_of_ones_own_gives_untouched_rows_the_bits_of_the_dense_gradient(rule, start, fused):
+    cls = type("Mine", (WithRule,), {"update_rule": lambda self, *args: RULES[rule](*args)})
+    initial = np.random.RandomState(0).normal(size=(11, 3)).astype("float32")
+
+    def filled(weights):
+        return [np.full(w.shape, start, w.dtype) if w.shape else w for w in weights]
+
+    expected = train_table(with_dense_gradients(cls)(fused=fused), initial, start=filled)
+    K.clear_session()
+    values = train_table(cls(fused=fused), initial, start=filled)
+    if fused:  # where zeros of either sign are allowed
+        expected, values = ([value + 0.0 for value in many] for many in (expected, values))
+    same_bits(expected, values)
+
+
+@pytest.mark.parametrize(
+    "class_name, dtype, pads",
+    [
+        ("RMSprop", "float32", True),
+        ("RMSprop", "float64", False),
+        ("Adamax", "float32", False),
+        ("SGD", "float64", False),
+    ],
+)
+def test_only_float32_roots_are_computed_where_they_are_in_the_table(class_name, dtype, pads):
+    table = tf.Variable(np.zeros((11, 3), dtype), use_resource=True)
+    before = set(tf.get_default_graph().get_operations())
+    configured(class_name).get_updates(lookup_of(table, [2, 5], tf.ones([1, 3], dtype)), [table])
+    kinds = {op.type for op in set(tf.get_default_graph().get_operations()) - before}
+    assert (not kinds.isdisjoint(("Pad", "PadV2"))) is pads
+    assert "BroadcastTo" not in kinds  # nothing is copied that has the table's shape
 
 
 @pytest.mark.parametrize("class_name", CLASS_NAMES)
@@ -200,6 +286,25 @@ def test_no_gradient_is_made_dense(class_name):
     assert tables_made_of_rows(configured(class_name), sparse_updates) == 0
     K.clear_session()
     assert tables_made_of_rows(configured(class_name), dense_updates) > 0  # the check sees one
+
+
+def writes_of(variable):
+    """The types of the ops that write it, without its initializer."""
+    others = ("ReadVariableOp", "VarIsInitializedOp", "ResourceGather")
+    made = [op for op in variable.handle.consumers() if op is not variable.initializer]
+    return [op.type for op in made if op.type not in others]
+
+
+@pytest.mark.usefixtures("tensorflows_own_ops")
+@pytest.mark.parametrize(
+    "class_name, write",
+    [("Adagrad", "ResourceScatterSub"), ("Nadam", "AssignSubVariableOp")],
+    ids=["touched rows alone", "all rows"],
+)
+def test_a_table_is_subtracted_from_in_place(class_name, write):
+    table = tf.Variable(np.zeros((100, 4), "float32"), use_resource=True)
+    configured(class_name).get_updates(lookup_of(table, [2, 5], tf.ones([1, 4])), [table])
+    assert writes_of(table) == [write]
 
 
 def test_the_global_norm_of_repeated_rows_is_that_of_their_sums():

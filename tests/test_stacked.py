@@ -6,6 +6,8 @@ import tensorflow.compat.v1 as tf
 
 import keras_optimizers
 from keras_optimizers.lowering import stacked
+from keras_optimizers.parameters import TrainedParameter
+from tests.test_rules import RULES, WithRule
 from tests.training import CLASS_NAMES, K, configured, fed_gradients, same_bits
 
 pytestmark = pytest.mark.usefixtures("tensorflows_own_ops")
@@ -105,6 +107,72 @@ def test_constraints_and_ref_variables_are_left_alone():
     refs = [tf.Variable(np.ones((4, 8), "float32"), use_resource=False) for _ in range(4)]
     configured("Adam").get_updates(tf.add_n([tf.reduce_sum(ref) for ref in refs]), refs)
     assert "Unpack" not in kinds()
+
+
+def parameter_of(shape, constraint=None, use_resource=True, sparse=False):
+    initial = np.zeros(shape, "float32")
+    variable = tf.Variable(initial, use_resource=use_resource, constraint=constraint)
+    gradient = tf.IndexedSlices(initial[:1], [0]) if sparse else tf.constant(initial)
+    return TrainedParameter(variable, gradient)
+
+
+def lengths(parameters):
+    return [len(group) for group in stacked.stacks(parameters)]
+
+
+def test_three_parameters_of_one_shape_are_a_stack():
+    matrix, vector, number = (parameter_of(shape) for shape in ((4, 8), (8,), ()))
+    assert lengths([matrix] * 2 + [vector] * 3 + [number] * 4) == [3, 4]
+
+
+def test_a_stack_has_half_a_million_elements_at_most():
+    assert lengths([parameter_of(1024)] * 600) == [512, 88]
+    assert lengths([parameter_of(1024)] * 514) == [512]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"shape": (0, 8)},
+        {"shape": (4, 8), "constraint": tf.keras.constraints.NonNeg()},
+        {"shape": (4, 8), "use_resource": False},
+        {"shape": (4, 8), "sparse": True},
+    ],
+    ids=["empty", "constraint", "ref variable", "lookup"],
+)
+def test_these_are_in_no_stack(more):
+    assert lengths([parameter_of(**more)] * 4) == []
+
+
+@pytest.mark.parametrize(
+    "optimizer, shape, is_stacked",
+    [
+        (lambda: configured("Adam"), (4, 8), True),
+        (lambda: configured("Adam"), (3, 5), False),
+        (lambda: configured("Adamax"), (3, 5), True),
+        (lambda: keras_optimizers.SGD(momentum=0.9), (4, 8), False),
+        (lambda: of_rule("no slots"), (4, 8), False),
+        (lambda: of_rule("a number is subtracted"), (4, 8), False),
+    ],
+    ids=["bits stay", "bits change", "no root", "one kernel", "no slots", "one number"],
+)
+def test_what_gains_nothing_or_loses_bits_is_updated_one_by_one(optimizer, shape, is_stacked):
+    variables, _, loss = fed_gradients([np.ones(shape, "float32")] * 4)
+    optimizer().get_updates(loss, variables)
+    assert ("Unpack" in kinds()) is is_stacked
+
+
+def of_rule(name):
+    rule = {"a number is subtracted": lambda p, g, s, c: (p - c.lr, {"a": s.a + g})}.get(name)
+    rule = rule or RULES[name]
+    return type("Mine", (WithRule,), {"update_rule": lambda self, *args: rule(*args)})()
+
+
+def test_what_is_subtracted_from_a_stack_is_subtracted_in_place():
+    variables, _, loss = fed_gradients([np.ones((4, 8), "float32")] * 4)
+    configured("Adam").get_updates(loss, variables)
+    for variable in variables:
+        assert "AssignSubVariableOp" in [op.type for op in variable.handle.consumers()]
 
 
 @pytest.mark.parametrize("elements, is_stacked", [(1024, True), (1025, False)])

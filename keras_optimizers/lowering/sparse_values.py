@@ -88,20 +88,28 @@ class SparseValues(DenseValues):
         if self.vanishes(formula):  # an op of TensorFlow asks for it, which needs the table
             return tf.math.unsorted_segment_sum(self.rows(formula), self.touched, self._shape[0])
         operator, operands = formula.operator, formula.operands
-        if operator in (ADD, MAXIMUM) and self.vanishes(operands[0]):
-            operands = operands[::-1]  # both have the same bits in either order
+        is_first = operator in (ADD, MAXIMUM) and self.vanishes(operands[0])
+        if is_first:
+            operands = operands[::-1]
         if operator in (ADD, SUBTRACT) and self.vanishes(operands[1]):
-            table = self.tensor(operands[0])
+            table = self._whole(self.tensor(operands[0]))
             if self._exact and operator == ADD and not is_never_negative(operands[1]):
                 table = table + self._zero()  # -0.0 becomes 0.0, as with a dense gradient
             scatter = tf.tensor_scatter_nd_add if operator == ADD else tf.tensor_scatter_nd_sub
             return scatter(table, self._positions(), self.rows(operands[1]))
         if operator == MAXIMUM and self.vanishes(operands[1]):
-            table = self.tensor(operands[0])
+            table = self._whole(self.tensor(operands[0]))
             if self._exact or not is_never_negative(operands[1]):
-                table = tf.maximum(table, self._zero())
+                # In the formula's order: of -0.0 and 0.0 the first one is the larger one.
+                pair = (self._zero(), table) if is_first else (table, self._zero())
+                table = tf.maximum(*pair)
             return tf.tensor_scatter_nd_update(table, self._positions(), self.rows(formula))
         return FUNCTIONS[operator](*[self.tensor(operand) for operand in operands])
+
+    def _whole(self, value: Tensor) -> Tensor:
+        """`value` in the table's shape, to which ops on whole tensors would broadcast it."""
+        has_shape = value.shape.is_fully_defined() and value.shape.as_list() == self._shape
+        return value if has_shape else tf.broadcast_to(value, self._shape)
 
     def _positions(self) -> Tensor:
         return tf.expand_dims(self.touched, 1)
@@ -144,15 +152,12 @@ class SparseValues(DenseValues):
             return self._row_gradients
         if isinstance(leaf, Scalar):
             return self.scalar(leaf)
-        table = self.computed(leaf)
-        if table is not None:
-            return tf.gather(table, self.touched)
         if leaf in self.accesses.written:
             variable, write = self.accesses.written[leaf]
             with tf.control_dependencies([write]):
                 return tf.gather(variable, self.touched)
         if isinstance(leaf, TensorValue):
-            return tf.gather(leaf.tensor, self.touched)
+            return tf.gather(self._whole(leaf.tensor), self.touched)
         assert isinstance(leaf, VariableValue)
         value = tf.gather(leaf.variable, self.touched)
         self.accesses.add_read(leaf, value)

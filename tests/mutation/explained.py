@@ -144,4 +144,33 @@ EXPLAINED = {
             "There is one such role at most, and the list ends behind it.",
         ),
     ],
+    "lowering.fused": [
+        (before, after, "Nothing looks at the value: it is only waited for.")
+        for before, after in (
+            ("return tf.constant(True)", "return tf.constant(False)"),
+            (
+                "return scratch, tf.cond(finite, lambda: tf.constant(True), clear).op",
+                "return scratch, tf.cond(finite, lambda: tf.constant(False), clear).op",
+            ),
+        )
+    ],
+    "lowering.build": [
+        (
+            "formulas = self._formulas(group[0], update.leaves)",
+            "formulas = self._formulas(group[1], update.leaves)",
+            "The parameters of a group are on one device, so their coefficients are the same.",
+        ),
+        (
+            "with colocated_with(group[0].variable):",
+            "with colocated_with(group[1].variable):",
+            "The parameters of a group are on one device.",
+        ),
+    ],
+    "lowering.stacked": [
+        (
+            "self._first = parameters[0]",
+            "self._first = parameters[1]",
+            "The parameters of a group are alike in shape, dtype and device.",
+        ),
+    ],
 }  # type: Dict[str, List[Tuple[str, str, str]]]

@@ -72,20 +72,21 @@ for _name, _files in {
         (["tests/checkpoint/" + one for one in _files], ""),
         *MODULES["checkpoint.fitting"],
     ]
-for _name, _file in {
-    "build": "test_rules.py",
-    "dense": "test_rules.py",
-    "fused": "test_fused.py",
-    "patterns": "test_patterns.py",
-    "sparse": "test_sparse.py",
-    "sparse_values": "test_sparse.py",
-    "stacked": "test_stacked.py",
-    "values": "test_rules.py",
+for _name, _files in {
+    "build": ["test_dense.py", "test_rules.py", "test_fused.py"],
+    "dense": ["test_dense.py", "test_rules.py"],
+    "fused": ["test_fused.py"],
+    "patterns": ["test_patterns.py"],
+    "sparse": ["test_sparse.py"],
+    "sparse_values": ["test_rules.py", "test_sparse.py"],
+    "stacked": ["test_stacked.py"],
+    "values": ["test_rules.py"],
 }.items():
     MODULES["lowering." + _name] = [
-        (["tests/" + _file], ""),
+        *[(["tests/" + one], "") for one in _files],
         (_STEPS, ""),
         (["tests/test_stacked.py", "tests/test_sparse.py", "tests/test_fused.py"], ""),
         (["tests/conformance/test_ours.py"], "own_old_classes_to_the_bit"),
+        *([(["tests/test_native.py"], "")] if _name == "build" else []),
         (["tests/test_dtypes.py", "tests/test_graph_size.py", "tests/hosts"], "not slow"),
     ]

@@ -199,6 +199,8 @@ def in_child(work: Callable[[], int], finder: Optional[_Finder], log: str, limit
 
 
 _OPTIONS = ["-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", "--tb=line", "-rfE"]
+# pytest rewrites the modules of an installed plugin: its finder would be asked before the mutant's.
+_OPTIONS += ["--assert=plain"]
 # The arguments of pyproject.toml ask for a marker alone.
 _MARKERS = ["-m", "not slow and not flaky_upstream"]
 
