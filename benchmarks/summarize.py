@@ -88,6 +88,11 @@ def techniques_table(results: str) -> str:
     return "\n".join(rows)
 
 
+def profile_tables(results: str) -> str:
+    """What benchmarks/native_profile.py printed."""
+    return results.split("## `benchmarks/native_profile.py`\n\n")[1].split("\n\n## ")[0].strip()
+
+
 def main() -> None:
     """Write the tables."""
     with open(RESULTS + ".json", encoding="utf-8") as opened:
@@ -99,6 +104,7 @@ def main() -> None:
     tables = {
         "plain": plain_table(cases),
         "native": native_table(cases),
+        "profile": profile_tables(results),
         "techniques": techniques_table(results),
     }
     for name, table in tables.items():
