@@ -1,10 +1,13 @@
-"""Writes the short tables of docs/performance.md from benchmarks/results.json and results.md.
+"""Writes the short tables of the pages from the files beside it.
 
     python benchmarks/summarize.py
 
-`benchmarks/run` calls it when it has measured.
+docs/performance.md: from results.json and results.md; `benchmarks/run` calls it when it has
+measured. docs/hosts/tensorflow-2.md: from each tensorflow-RELEASE.json, which is measured by
+`keras-optimizers bench --json benchmarks/tensorflow-RELEASE.json` where that release is installed.
 """
 
+import glob
 import json
 import os
 import re
@@ -13,7 +16,9 @@ from typing import Any, Dict, List, Sequence
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PAGE = os.path.join(ROOT, "docs", "performance.md")
+TENSORFLOW_2_PAGE = os.path.join(ROOT, "docs", "hosts", "tensorflow-2.md")
 RESULTS = os.path.join(ROOT, "benchmarks", "results")
+TENSORFLOW_2 = os.path.join(ROOT, "benchmarks", "tensorflow-*.json")
 TITLES = {
     "small": "160 small tensors",
     "large": "25 M parameters in 6 tensors",
@@ -93,29 +98,52 @@ def profile_tables(results: str) -> str:
     return results.split("## `benchmarks/native_profile.py`\n\n")[1].split("\n\n## ")[0].strip()
 
 
+def tensorflow_2_table() -> str:
+    """The releases of TensorFlow 2 that were measured."""
+    columns = ["exact : `optimizer_v1`", "native : `optimizer_v1`"]
+    columns += ["fused : the fastest peer", "native : the fastest peer"]
+    rows = ["| | | " + " | ".join(columns) + " |", "| --- | --- |" + " --- |" * len(columns)]
+    for path in sorted(glob.glob(TENSORFLOW_2)):
+        with open(path, encoding="utf-8") as opened:
+            results = json.load(opened)
+        for name, records in results["cases"].items():
+            cells = [results["tensorflow"], TITLES[name]]
+            cells += [ratios(records, ours, ["upstream"]) for ours in ("exact", "native")]
+            peers = [] if name == "embedding" else PEERS
+            cells += [ratios(records, ours, peers) for ours in ("fused", "native")]
+            rows.append("| " + " | ".join(cells) + " |")
+    return "\n".join(rows)
+
+
+def write_tables(path: str, tables: Dict[str, str]) -> None:
+    """Put each table between the comments that name it."""
+    with open(path, encoding="utf-8") as opened:
+        page = opened.read()
+    for name, table in tables.items():
+        begin, end = f"<!-- {name} -->\n", f"\n<!-- /{name} -->"
+        pattern = re.escape(begin) + ".*" + re.escape(end)
+        if not re.search(pattern, page, re.DOTALL):
+            raise SystemExit(f"{path} has no {begin.strip()} with its end")
+        replacement = begin + table + end
+        page = re.sub(pattern, lambda _: replacement, page, flags=re.DOTALL)  # noqa: B023
+    with open(path, "w", encoding="utf-8") as opened:
+        opened.write(page)
+
+
 def main() -> None:
     """Write the tables."""
     with open(RESULTS + ".json", encoding="utf-8") as opened:
         cases = json.load(opened)["cases"]
     with open(RESULTS + ".md", encoding="utf-8") as opened:
         results = opened.read()
-    with open(PAGE, encoding="utf-8") as opened:
-        page = opened.read()
     tables = {
         "plain": plain_table(cases),
         "native": native_table(cases),
         "profile": profile_tables(results),
         "techniques": techniques_table(results),
     }
-    for name, table in tables.items():
-        begin, end = f"<!-- {name} -->\n", f"\n<!-- /{name} -->"
-        pattern = re.escape(begin) + ".*" + re.escape(end)
-        if not re.search(pattern, page, re.DOTALL):
-            raise SystemExit(f"{PAGE} has no {begin.strip()} with its end")
-        replacement = begin + table + end
-        page = re.sub(pattern, lambda _: replacement, page, flags=re.DOTALL)  # noqa: B023
-    with open(PAGE, "w", encoding="utf-8") as opened:
-        opened.write(page)
+    write_tables(PAGE, tables)
+    write_tables(TENSORFLOW_2_PAGE, {"speed": tensorflow_2_table()})
 
 
 if __name__ == "__main__":
