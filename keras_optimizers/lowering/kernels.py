@@ -9,6 +9,7 @@ from typing import List
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+from keras_optimizers.tensorflow_private import RELEASE
 from keras_optimizers.tensorflow_types import Tensor, Variable
 
 _raw = tf.raw_ops
@@ -88,9 +89,12 @@ def add_momentum_untouched(
     """`velocity = momentum * velocity - scale * 0`, then `variable += velocity`, in place.
 
     The kernel for rows does it, with one op for each part of the table, so that no gradient of
-    the table's size is needed.
+    the table's size is needed; where that is slow, the dense kernel and such a gradient of zeros.
     """
     shape = variable.shape.as_list()
+    if not RELEASE.momentum_of_rows_is_fast:
+        gradient = tf.zeros(shape, variable.dtype.base_dtype)
+        return [add_momentum(variable, velocity, momentum, scale, gradient)]
     count = max(1, min(shape[0], _ELEMENTS_AT_ONCE // max(1, int(np.prod(shape[1:])))))
     zeros, rows = tf.zeros([count] + shape[1:], variable.dtype.base_dtype), tf.range(count)
     passes = []
