@@ -175,7 +175,7 @@ def test_what_is_subtracted_from_a_stack_is_subtracted_in_place():
         assert "AssignSubVariableOp" in [op.type for op in variable.handle.consumers()]
 
 
-@pytest.mark.parametrize("elements, is_stacked", [(1024, True), (1025, False)])
+@pytest.mark.parametrize("elements, is_stacked", [(1024, True), (1032, False)])
 def test_large_parameters_are_updated_one_by_one(elements, is_stacked):
     variables, _, loss = fed_gradients([np.ones(elements, "float32")] * 4)
     configured("Adam").get_updates(loss, variables)
