@@ -10,7 +10,7 @@
 namespace keras_optimizers {
 
 // Elements that a program treats at a time: few, so that all of them stay in the nearest cache.
-constexpr int64_t kBlock = 256;
+constexpr int64_t kBlock = 128;
 
 // The registers of a program. Each is a block of elements. The variables of a parameter (itself and
 // its slots) have two: the values before the step, and after it.

@@ -396,7 +396,7 @@ class Step : public tensorflow::OpKernel {
   }
 
   static int64_t RowsInGroup(const Parameter<T>& parameter) {
-    return std::max<int64_t>(1, 16 * kBlock / std::max<int64_t>(1, parameter.row_size));
+    return std::max<int64_t>(1, 32 * kBlock / std::max<int64_t>(1, parameter.row_size));
   }
 
   bool HasUntouchedProgram() const { return !untouched_program_.instructions.empty(); }
