@@ -153,8 +153,9 @@ def test_these_are_in_no_stack(more):
         (lambda: keras_optimizers.SGD(momentum=0.9), (4, 8), False),
         (lambda: of_rule("no slots"), (4, 8), False),
         (lambda: of_rule("a number is subtracted"), (4, 8), False),
+        (lambda: of_rule("noise is added"), (4, 8), False),
     ],
-    ids=["bits stay", "bits change", "no root", "one kernel", "no slots", "one number"],
+    ids=["bits stay", "bits change", "no root", "one kernel", "no slots", "one number", "noise"],
 )
 def test_what_gains_nothing_or_loses_bits_is_updated_one_by_one(optimizer, shape, is_stacked):
     variables, _, loss = fed_gradients([np.ones(shape, "float32")] * 4)
@@ -163,8 +164,12 @@ def test_what_gains_nothing_or_loses_bits_is_updated_one_by_one(optimizer, shape
 
 
 def of_rule(name):
-    rule = {"a number is subtracted": lambda p, g, s, c: (p - c.lr, {"a": s.a + g})}.get(name)
-    rule = rule or RULES[name]
+    mine = {
+        "a number is subtracted": lambda p, g, s, c: (p - c.lr, {"a": s.a + g}),
+        # Each parameter must get noise of its own.
+        "noise is added": lambda p, g, s, c: (p + c.lr * tf.random.normal([4, 8]), {"a": s.a + g}),
+    }
+    rule = mine.get(name) or RULES[name]
     return type("Mine", (WithRule,), {"update_rule": lambda self, *args: rule(*args)})()
 
 

@@ -73,7 +73,7 @@ for _name, _files in {
         *MODULES["checkpoint.fitting"],
     ]
 for _name, _files in {
-    "build": ["test_dense.py", "test_rules.py", "test_fused.py"],
+    "build": ["test_dense.py", "test_rules.py", "test_fused.py", "test_native.py"],
     "dense": ["test_dense.py", "test_rules.py"],
     "fused": ["test_fused.py"],
     "patterns": ["test_patterns.py"],
@@ -87,6 +87,5 @@ for _name, _files in {
         (_STEPS, ""),
         (["tests/test_stacked.py", "tests/test_sparse.py", "tests/test_fused.py"], ""),
         (["tests/conformance/test_ours.py"], "own_old_classes_to_the_bit"),
-        *([(["tests/test_native.py"], "")] if _name == "build" else []),
         (["tests/test_dtypes.py", "tests/test_graph_size.py", "tests/hosts"], "not slow"),
     ]
