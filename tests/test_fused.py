@@ -81,6 +81,12 @@ KERNELS = {
 }
 
 
+@pytest.mark.parametrize("dtype, has_kernels", [("float16", True), ("bfloat16", False)])
+def test_dtypes_without_kernels_are_not_fused(dtype, has_kernels):
+    variable = tf.Variable(tf.zeros([2], dtype), use_resource=True)
+    assert fused.can_be_fused(variable) is has_kernels
+
+
 @pytest.mark.parametrize("elements, has_kernel", [(65535, False), (65536, True)])
 def test_rmsprop_has_a_kernel_from_65536_elements_on(elements, has_kernel, monkeypatch):
     monkeypatch.setattr(fused, "_SCRATCH_FROM", SCRATCH_FROM)
