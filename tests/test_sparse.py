@@ -210,6 +210,7 @@ def test_a_rule_of_ones_own_gives_untouched_rows_the_bits_of_the_dense_gradient(
     same_bits(expected, values)
 
 
+@pytest.mark.usefixtures("tensorflows_own_ops")
 @pytest.mark.parametrize(
     "class_name, dtype, pads",
     [
