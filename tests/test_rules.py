@@ -103,6 +103,7 @@ RULES = {
     "old value after its write": old_value_after_its_write,
     "TensorFlow's own ops": tensorflows_own_ops,
     "the slot twice": the_slot_twice,
+    "rows of an old value": lambda p, g, s, c: (p - c.lr * g * s.a, {"a": 0.5 * s.a + 1.0}),
 }
 
 

@@ -315,6 +315,16 @@ def test_a_table_is_subtracted_from_in_place(class_name, write):
     assert writes_of(table) == [write]
 
 
+@pytest.mark.usefixtures("tensorflows_own_ops")
+def test_rows_of_a_value_that_is_overwritten_before_are_those_that_were_read_ahead():
+    rule = lambda p, g, s, c: (p - c.lr * g * s.a, {"a": 0.5 * s.a + 1.0})  # noqa: E731
+    optimizer = type("Mine", (WithRule,), {"update_rule": lambda self, *args: rule(*args)})()
+    table = tf.Variable(np.zeros((10, 4), "float32"), use_resource=True)
+    optimizer.get_updates(lookup_of(table, [2, 5], tf.ones([1, 4])), [table])
+    for slot in optimizer.weights[1:]:
+        assert "ResourceGather" not in [op.type for op in slot.handle.consumers()]
+
+
 def test_the_global_norm_of_repeated_rows_is_that_of_their_sums():
     def train(cls):
         table = tf.Variable(np.zeros((6, 2), "float32"), use_resource=True)

@@ -152,6 +152,9 @@ class SparseValues(DenseValues):
             return self._row_gradients
         if isinstance(leaf, Scalar):
             return self.scalar(leaf)
+        table = self.computed(leaf)
+        if table is not None:  # read ahead: by now the variable may be overwritten
+            return tf.gather(table, self.touched)
         if leaf in self.accesses.written:
             variable, write = self.accesses.written[leaf]
             with tf.control_dependencies([write]):
