@@ -9,6 +9,7 @@ from keras_optimizers.expressions import maximum
 from keras_optimizers.lowering import kernels, sparse
 from keras_optimizers.tensorflow_private import HOST_OPTIMIZERS as upstream
 from keras_optimizers.tensorflow_private import RELEASE
+from tests import test_rules as rules
 from tests.recorded.ordering import order_reads_before_writes
 from tests.test_rules import WithRule
 from tests.training import CLASS_NAMES, CONFIGURATIONS, K, configured, same_bits, scalars_of
@@ -317,7 +318,7 @@ def test_a_table_is_subtracted_from_in_place(class_name, write):
 
 @pytest.mark.usefixtures("tensorflows_own_ops")
 def test_rows_of_a_value_that_is_overwritten_before_are_those_that_were_read_ahead():
-    rule = lambda p, g, s, c: (p - c.lr * g * s.a, {"a": 0.5 * s.a + 1.0})  # noqa: E731
+    rule = rules.RULES["rows of an old value"]
     optimizer = type("Mine", (WithRule,), {"update_rule": lambda self, *args: rule(*args)})()
     table = tf.Variable(np.zeros((10, 4), "float32"), use_resource=True)
     optimizer.get_updates(lookup_of(table, [2, 5], tf.ones([1, 4])), [table])
