@@ -1,5 +1,6 @@
 """Damaged and hostile files: one clear error, exit status 2; see fuzz.py for the mutations."""
 
+import gc
 import os
 import signal
 import subprocess
@@ -45,23 +46,35 @@ def test_a_crash_of_the_library_is_a_damaged_file(capfd):
     assert "'bad.h5' made the HDF5 library crash" in capfd.readouterr().err
 
 
-def test_a_child_does_not_collect_what_its_parent_made(tmp_path):
+@pytest.mark.parametrize("collected", ["during the work", "at the fork"])
+def test_a_child_does_not_collect_what_its_parent_made(collected, tmp_path, monkeypatch):
     """The end of a TensorFlow session would wait there for threads that a fork does not have."""
     parent, ended_in_the_child = os.getpid(), tmp_path / "ended"
+    fork, thresholds = os.fork, gc.get_threshold()
 
     class Session:
         def __del__(self):
             if os.getpid() != parent:
                 ended_in_the_child.write_text("here")
 
+    def fork_with_garbage():
+        session = Session()
+        session.itself = session
+        del session
+        if collected == "at the fork":
+            gc.set_threshold(1)  # the first object that is made starts a collection
+        return fork()
+
     def work():
         kept = [[[]] for _ in range(300000)]  # so many objects that Python collects garbage
         return 0 if kept else 1
 
-    session = Session()
-    session.itself = session
-    del session
-    assert supervision.supervised(work, ["good.h5"], limit_memory=False) == 0
+    monkeypatch.setattr(os, "fork", fork_with_garbage)
+    try:
+        assert supervision.supervised(work, ["good.h5"], limit_memory=False) == 0
+    finally:
+        gc.set_threshold(*thresholds)
+    assert gc.isenabled()
     assert not ended_in_the_child.exists()
 
 

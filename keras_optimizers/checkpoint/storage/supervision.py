@@ -35,7 +35,7 @@ def supervised(work: Callable[[], int], paths: Any, limit_memory: bool = True) -
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:  # None where the caller closed it
             stream.flush()
-    child = os.fork()
+    child = _fork()
     if child == 0:
         os._exit(_as_child(work, paths, limit_memory))
     try:
@@ -56,8 +56,29 @@ def supervised(work: Callable[[], int], paths: Any, limit_memory: bool = True) -
     return _FAILED
 
 
+def _fork() -> int:
+    """Fork, as `os.fork`, a child that collects nothing that its parent has made.
+
+    The end of a TensorFlow session waits for its threads, and a fork has none of them. So nothing
+    may be collected from the fork on until `freeze`: the child's first steps, among them what
+    libraries have it do after a fork, can make enough objects to start a collection.
+    """
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        child = os.fork()
+        if child == 0:
+            if hasattr(gc, "freeze"):
+                gc.freeze()
+            else:  # Python 3.6
+                collects = False
+    finally:
+        if collects:
+            gc.enable()
+    return child
+
+
 def _as_child(work: Callable[[], int], paths: Any, limit_memory: bool) -> int:
-    _keep_the_parents_garbage()
     try:
         _end_with_parent()
         if limit_memory:
@@ -86,17 +107,6 @@ def _as_child(work: Callable[[], int], paths: Any, limit_memory: bool) -> int:
     except (AttributeError, OSError, ValueError):
         pass  # `work` itself has made sure of its output
     return status
-
-
-def _keep_the_parents_garbage() -> None:
-    """Collect nothing that the parent has made.
-
-    The end of a TensorFlow session waits for its threads, and a fork has none of them.
-    """
-    if hasattr(gc, "freeze"):
-        gc.freeze()
-    else:  # Python 3.6
-        gc.disable()
 
 
 _watched: Dict[str, float] = {}
