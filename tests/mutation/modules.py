@@ -68,7 +68,7 @@ for _name, _files in {
     "releases": ["test_releases.py", "test_recorded_releases.py"],
 }.items():
     MODULES["checkpoint.eras." + _name] = [
-        (["tests/checkpoint/test_eras.py"], ""),
+        (["tests/checkpoint/eras"], ""),
         (["tests/checkpoint/" + one for one in _files], ""),
         *MODULES["checkpoint.fitting"],
     ]
