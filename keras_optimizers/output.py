@@ -4,13 +4,14 @@ Each function either has written all of it or raises, so that no command ends wi
 its output was lost.
 """
 
+import codecs
 import contextlib
 import errno
 import os
 import stat
 import sys
 import tempfile
-from typing import Any, Callable
+from typing import Any, Callable, Iterable, Optional
 
 _FAILED = 2
 # What a shell shows for a command that ends because nobody reads its output any more: 128 and the
@@ -140,6 +141,40 @@ def check_place(path: str) -> None:
         reason = "it is read-only, or not yours"
     if reason:
         raise OutputError(f"Cannot write {path!r}: {reason}. Give another path.")
+
+
+def check_place_of_text(path: str, checkpoints: Iterable[Optional[str]] = ()) -> None:
+    """Refuse a path as `check_place`, and one whose content a text must not replace.
+
+    Arguments:
+        checkpoints: paths that the same command reads or writes; None stands for none.
+
+    Raises:
+        OutputError: If `check_place` refuses it, it is one of `checkpoints`, or what is there is
+            no text.
+    """
+    check_place(path)
+    reason = ""
+    target = os.path.realpath(path)
+    if any(other and os.path.realpath(other) == target for other in checkpoints):
+        reason = "the command reads or writes a checkpoint there"
+    elif os.path.isfile(target) and not _is_text(target):
+        reason = "what is there is no text, and would be lost"
+    if reason:
+        raise OutputError(f"Cannot write {path!r}: {reason}. Give another path.")
+
+
+def _is_text(path: str) -> bool:
+    """Whether a file begins as text does; one that cannot be read counts as text."""
+    try:
+        with open(path, "rb") as opened:
+            start = opened.read(4096)
+        codecs.getincrementaldecoder("utf-8")().decode(start)
+    except UnicodeDecodeError:
+        return False
+    except OSError:
+        return True
+    return b"\0" not in start
 
 
 def write_text(path: str, text: str) -> None:

@@ -27,8 +27,10 @@ def run(options: argparse.Namespace) -> int:
         if path and not os.path.isdir(folder):
             print(f"keras-optimizers: there is no folder {folder!r} for {path!r}", file=sys.stderr)
             return 2
-        if path:
-            output.check_place(path)
+    if options.json:
+        output.check_place_of_text(options.json)
+    if options.plot:
+        output.check_place(options.plot)
     try:
         results = measure(options)
     except torch_peers.TorchError as error:

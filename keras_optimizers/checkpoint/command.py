@@ -221,7 +221,8 @@ def migrate(options: argparse.Namespace) -> int:
         print("keras-optimizers migrate: give DST, or --in-place", file=sys.stderr)
         return UNUSABLE
     if options.report:
-        output.check_place(options.report)
+        checkpoints = (options.source, options.target, options.model)
+        output.check_place_of_text(options.report, checkpoints)
     given = {"scope": options.scope if options.to == "saver" else None}
     given["keras_version"] = options.keras_version
     write_options = {name: value for name, value in given.items() if value is not None}

@@ -32,7 +32,7 @@ def _run(options: argparse.Namespace) -> int:
         output.show(listing())
         return 0
     if options.history:
-        output.check_place(options.history)
+        output.check_place_of_text(options.history)
         output.write_text(options.history, behaviour.page())
         output.show(f"wrote {options.history}")
         return 0
@@ -44,7 +44,7 @@ def _run(options: argparse.Namespace) -> int:
             f"{', '.join(cases.CLASS_NAMES)}."
         )
     if options.html:
-        output.check_place(options.html)
+        output.check_place_of_text(options.html)
     expected = dict(_expectation(text) for text in options.expect or ())
     # Before TensorFlow is imported, which takes a second.
     for name in options.reference or ():

@@ -67,19 +67,18 @@ def _check_report(path: Any) -> None:
     """Refuse a report that cannot be written before the tests have run.
 
     Raises:
-        pytest.UsageError: If the path is a directory, or lies in none.
+        pytest.UsageError: If no text can, or may, be written to the path.
     """
     if not path:
         return
     import pytest
 
-    folder = os.path.dirname(os.path.abspath(path))
-    if os.path.isdir(path):
-        raise pytest.UsageError(
-            f"--conformance-report: {path!r} is a directory. Name a file in it."
-        )
-    if not os.path.isdir(folder):
-        raise pytest.UsageError(f"--conformance-report: there is no folder {folder!r}.")
+    from keras_optimizers import output
+
+    try:
+        output.check_place_of_text(path)
+    except output.OutputError as error:
+        raise pytest.UsageError(f"--conformance-report: {error}") from error
 
 
 def is_worker(config: Any) -> bool:

@@ -81,6 +81,28 @@ def test_success_says_what_was_written_where(tmp_path, run):
     assert "wrote" not in run(*arguments, "--overwrite", "--dry-run")[1]
 
 
+@pytest.mark.parametrize(
+    "report, reason",
+    [
+        ("source.h5", "the command reads or writes a checkpoint there"),
+        ("target.h5", "the command reads or writes a checkpoint there"),
+        ("link.json", "the command reads or writes a checkpoint there"),
+        ("other.keras", "what is there is no text, and would be lost"),
+    ],
+)
+def test_a_report_takes_no_checkpoint_s_place(report, reason, tmp_path, run):
+    shutil.copyfile(files.source("keras-2.3", "adam"), str(tmp_path / "source.h5"))
+    shutil.copyfile(files.source("keras-3", "adam"), str(tmp_path / "other.keras"))
+    (tmp_path / "link.json").symlink_to(tmp_path / "source.h5")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    source, target = str(tmp_path / "source.h5"), str(tmp_path / "target.h5")
+    place = str(tmp_path / report)
+    given = ["migrate", source, target, "--to", "keras-2.3", "--report", place]
+    said = f"keras-optimizers: Cannot write {place!r}: {reason}. Give another path.\n"
+    assert run(*given) == (2, "", said)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
 def test_a_printed_report_shows_every_field_and_the_verdict(tmp_path):
     source, target = files.source("tf-keras-1.10", "nadam"), str(tmp_path / "t.keras")
     report = migrate(source, target, "keras-3").report

@@ -173,7 +173,8 @@ def test_an_unknown_reference_is_bad_usage(run):
 
 
 @pytest.mark.parametrize(
-    "path, words", [(".", "is a directory. Name a file"), ("no/report.html", "there is no folder")]
+    "path, words",
+    [(".", "it is a directory. Give another path"), ("no/report.html", "there is no folder")],
 )
 def test_a_report_that_cannot_be_written_is_refused_before_the_tests_run(run, path, words):
     done = run("def test_one(): pass", "--conformance-report", path)

@@ -15,15 +15,12 @@ from tests.checkpoint import fuzz
 SOURCES = os.path.join(
     os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "eras", "sources"
 )
-WHOLE = [
-    os.path.join(SOURCES, *names)
-    for names in (
-        ("tf-keras-1.10", "adam.h5"),
-        ("keras-2.3", "nadam.h5"),
-        ("optimizer-v2-2.15", "rmsprop_decay.h5"),
-        ("keras-3", "adam.keras"),
-    )
-]
+WHOLE = (
+    ("tf-keras-1.10", "adam.h5"),
+    ("keras-2.3", "nadam.h5"),
+    ("optimizer-v2-2.15", "rmsprop_decay.h5"),
+    ("keras-3", "adam.keras"),
+)
 # Formats that need TensorFlow, which takes seconds to import, are left to other tests.
 FORMATS = ["keras-optimizers", "tf-keras-1.10", "keras-2.2", "keras-2.3", "optimizer-v2", "keras-3"]
 NUMBERS = ["0", "1", "-1", "4", "1e30", "nan", "inf", "-inf", "1e400", "x", "", "0x10", "9" * 400]
@@ -45,12 +42,16 @@ FLAGS = {"--json", "--no-norms", "--in-place", "--overwrite", "--strict", "--dry
 FLAGS |= {"--help", "--version", "--nothing"}
 
 
+def a_whole_file(folder, choose):
+    return os.path.join(folder, "-".join(choose.choice(WHOLE)))
+
+
 def paths(folder, choose):
-    """A whole file, a copy of one, or something that is none."""
+    """A whole file, or something that is none."""
     return choose.choice(
         [
-            lambda: choose.choice(WHOLE),
-            lambda: os.path.join(folder, "copy.h5"),
+            lambda: a_whole_file(folder, choose),
+            lambda: a_whole_file(folder, choose),
             lambda: os.path.join(
                 folder, "new" + choose.choice([".h5", ".keras", ".weights.h5", ""])
             ),
@@ -84,24 +85,29 @@ def command_line(folder, choose):
 
 
 def meant_command_line(folder, choose):
-    """A command whose places are right, with one or two options that need no value."""
-    source = choose.choice(WHOLE)
+    """A command whose places are right, with options that need no value; some with a report."""
+    source = a_whole_file(folder, choose)
     given = choose.choice(
         [
             ["inspect", source],
-            ["verify", source, choose.choice([source, choose.choice(WHOLE)])],
+            ["verify", source, a_whole_file(folder, choose)],
             ["migrate", source, os.path.join(folder, "new.h5"), "--to", choose.choice(FORMATS[:5])],
             ["migrate", source, os.path.join(folder, "new.keras"), "--to", "keras-3"],
         ]
     )
     options = [option for option in COMMANDS[given[0]][1] if option in FLAGS - {"--in-place"}]
-    return given + choose.sample(options, min(len(options), choose.choice([0, 1, 2])))
+    given += choose.sample(options, min(len(options), choose.choice([0, 1, 2])))
+    if given[0] == "migrate" and choose.random() < 0.3:
+        given += ["--report", paths(folder, choose)]
+    return given
 
 
 def prepare(folder):
-    """Files beside the whole ones."""
-    shutil.copyfile(WHOLE[0], os.path.join(folder, "copy.h5"))
-    with open(WHOLE[0], "rb") as whole, open(os.path.join(folder, "broken.h5"), "wb") as broken:
+    """Copies of whole files, which a command may replace, and other files."""
+    for names in WHOLE:
+        copy = os.path.join(folder, "-".join(names))
+        shutil.copyfile(os.path.join(SOURCES, *names), copy)
+    with open(copy, "rb") as whole, open(os.path.join(folder, "broken.h5"), "wb") as broken:
         broken.write(whole.read()[:3000])
     for name, content in (("empty", ""), ("text", "no checkpoint\n")):
         with open(os.path.join(folder, name), "w") as opened:
@@ -143,6 +149,11 @@ def failures(count, seed, progress=lambda number: None):
                 wrong.append("a traceback: %s" % said.strip().splitlines()[-1])
             if status and not said.strip():
                 wrong.append("no message")
+            # A backup counts. `--overwrite` may replace one file, the target.
+            whole = ["-".join(names) for names in WHOLE]
+            lost = [name for name in whole if before[name] not in after.values()]
+            if len(lost) > ("--overwrite" in command):
+                wrong.append("lost: %s" % lost)
             if status == 2 and before != after and "is written" not in said:
                 wrong.append("changed: %s" % sorted(set(after) ^ set(before)))
             if any(name.endswith(".partial") for name in after):

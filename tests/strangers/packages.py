@@ -1,4 +1,4 @@
-"""The packages from PyPI that are tried, and how to make an optimizer of each.
+"""The packages that are tried, and how to make an optimizer of each: from PyPI, but for one.
 
 Each function gets the host (`keras` or `tf.keras`) and returns the optimizer and the custom objects
 that `load_model` needs. It imports its package itself: only one package is there at a time.
@@ -18,11 +18,13 @@ class Package:
         wrap: for packages that train a model in their own way: a function of the compiled model.
             It returns the function of the backend that takes a step, and what takes a step of a
             batch (features, labels).
+        repository: the name of a repository that is on no index; its folder is an argument of
+            `table.py`.
     """
 
-    def __init__(self, make, hosts, *requirements, tests=None, wrap=None):
+    def __init__(self, make, hosts, *requirements, tests=None, wrap=None, repository=None):
         self.make, self.hosts, self.requirements, self.tests = make, hosts, requirements, tests
-        self.wrap = wrap
+        self.wrap, self.repository = wrap, repository
 
 
 def radam(keras):
@@ -118,6 +120,16 @@ def svrg(keras):
     from SVRGoptimizerKeras.optimizer import SVRG
 
     return SVRG(lr=0.05), {"SVRG": SVRG}
+
+
+def contrib(class_name, *positional, **arguments):
+    def make(keras):
+        from keras_contrib import optimizers
+
+        kind = getattr(optimizers, class_name)
+        return kind(*positional, **arguments), {class_name: kind}
+
+    return make
 
 
 def adam_warmup(keras):
@@ -219,4 +231,17 @@ PACKAGES = {
         adam, BOTH, *_IMPORTANCE_SAMPLING, wrap=importance_sampling_svrg
     ),
     "svrg-optimizer-keras 0.1.0": Package(svrg, BOTH, "svrg-optimizer-keras==0.1.0"),
+    # It multiplies a variable in place, which those of Keras 2.3 refuse.
+    "keras-contrib 0.0.2, FTML": Package(
+        contrib("FTML", 0.01, decay=0.1), (KERAS_22,), repository="keras-contrib"
+    ),
+    "keras-contrib 0.0.2, Padam": Package(
+        contrib("Padam", 0.01, amsgrad=True), BOTH, repository="keras-contrib"
+    ),
+    "keras-contrib 0.0.2, Yogi": Package(
+        contrib("Yogi", 0.01, decay=0.1), BOTH, repository="keras-contrib"
+    ),
+    "keras-contrib 0.0.2, LARS": Package(
+        contrib("LARS", 0.01, nesterov=True), BOTH, repository="keras-contrib"
+    ),
 }

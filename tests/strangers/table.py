@@ -1,8 +1,11 @@
 """Optimizers from PyPI on ours and on the host's own classes: one table.
 
     python tests/strangers/table.py [--write docs/strangers.md] [--only WORD] [--folder FOLDER]
+    python tests/strangers/table.py --repository keras-contrib=FOLDER --only keras-contrib
 
-Every package is installed at a pinned version. Each run is a process of its own, see one_run.py.
+Every package is installed at a pinned version. One is on no index: it is tried where its
+repository's folder is given. Rows that are not tried stay as the page has them. Each run is a
+process of its own, see one_run.py.
 The exit status is 1 where a run with ours differs from the one with the host's own classes.
 """
 
@@ -45,13 +48,15 @@ classes are the old ones, which TensorFlow 1.15 keeps under a private name.
   in the package or in the host; the stages before it give the same bits.
 - An empty cell: the package does not support this host.
 
-`tox -e strangers` makes this page.
+`tox -e strangers` makes this page. keras-contrib is not on PyPI: its rows are of a clone of its
+repository (the last commit of its main branch, of December 2019), and are made by
+`tox -e strangers -- --repository keras-contrib=FOLDER --write docs/strangers.md`. Its FTML is not
+tried on Keras 2.3.1, whose variables refuse how it multiplies them.
 
 """
 _NOTES = """
 Not in the table:
 
-- keras-contrib (FTML, Padam, Yogi) is not on PyPI, and `tox` takes packages from there alone.
 - Packages for OptimizerV2 (keras-bert 0.89, keras-rectified-adam 0.20) subclass
   `tf.keras.optimizers.Optimizer`, which is our base class while ours are installed. Making such an
   optimizer raises a `TypeError` that names the method and the remedy.
@@ -62,10 +67,13 @@ log says so once. Such a step is as fast as the host's own, not faster.
 """
 
 
-def outcome_of(name, host, classes, folder):
+def outcome_of(name, host, classes, folder, repositories):
     """What one run gave, by stage."""
     package = PACKAGES[name]
-    paths = [folders.installed(package.requirements, folder), ROOT]
+    if package.repository:
+        paths = [repositories[package.repository], ROOT]
+    else:
+        paths = [folders.installed(package.requirements, folder), ROOT]
     if host != TF_KERAS:
         paths.insert(0, folders.installed([host, *_OF_KERAS], folder))
     environment = dict(os.environ, PYTHONPATH=os.pathsep.join(paths), TF_CPP_MIN_LOG_LEVEL="2")
@@ -103,12 +111,12 @@ def verdict(ours, its_own):
     return "same bits", True
 
 
-def compared(name, host, folder):
+def compared(name, host, *where):
     """The verdict; where bits differ, after more runs: the package itself may race."""
     runs = {"ours": [], "its-own": []}
     for _ in range(_TRIES):
         for classes, outcomes in runs.items():
-            outcomes.append(outcome_of(name, host, classes, folder))
+            outcomes.append(outcome_of(name, host, classes, *where))
         verdicts = [verdict(ours, own) for ours in runs["ours"] for own in runs["its-own"]]
         for text, fine in verdicts:
             if fine:
@@ -130,8 +138,33 @@ def _bytes(array):
     return array.dtype.str, array.shape, array.tobytes()
 
 
+def rows_of(page):
+    """The table's lines in a page that was written before, by package; none without one."""
+    if not page or not os.path.exists(page):
+        return {}
+    with open(page, encoding="utf-8") as opened:
+        lines = [line.rstrip("\n") for line in opened if line.startswith("| ")]
+    return {line.split("|")[1].strip(): line for line in lines}
+
+
+def named_folder(text):
+    """(name, absolute path) of an argument NAME=FOLDER."""
+    name, _, folder = text.partition("=")
+    if not os.path.isdir(folder):
+        raise argparse.ArgumentTypeError("takes NAME=FOLDER with a folder that is there: %r" % text)
+    return name, os.path.abspath(folder)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--repository",
+        metavar="NAME=FOLDER",
+        type=named_folder,
+        action="append",
+        default=[],
+        help="where a clone of a repository is that is on no index, as keras-contrib=FOLDER",
+    )
     parser.add_argument("--write", metavar="PAGE", help="write the page")
     parser.add_argument("--only", default="", metavar="WORD", help="rows that contain WORD")
     parser.add_argument("--folder", default=".tox/strangers-packages", help="where packages go")
@@ -140,16 +173,21 @@ def main():
     hosts = sorted({host for package in PACKAGES.values() for host in package.hosts})
     titles = [host.replace("keras==", "Keras ") for host in hosts]
     lines = ["| package | " + " | ".join(titles) + " |", "| --- |" + " --- |" * len(hosts)]
+    repositories, before = dict(options.repository), rows_of(options.write)
     all_fine = True
     for name, package in PACKAGES.items():
-        if options.only not in name:
+        missing = None if package.repository in repositories else package.repository
+        if options.only not in name or missing:
+            if missing:
+                print("{}: not tried: needs --repository {}=FOLDER".format(name, missing))
+            lines += [before[name]] if name in before else []
             continue
         cells = []
         for host in hosts:
             if host not in package.hosts:
                 cells.append("")
                 continue
-            text, fine, runs = compared(name, host, folder)
+            text, fine, runs = compared(name, host, folder, repositories)
             all_fine = all_fine and fine
             cells.append(text)
             print("{}, {}: {}".format(name, host, text), flush=True)
