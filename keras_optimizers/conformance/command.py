@@ -10,7 +10,7 @@ import time
 from typing import Any, Dict, List
 
 from keras_optimizers import output
-from keras_optimizers.conformance import api, behaviour, html_report, references, results
+from keras_optimizers.conformance import api, behaviour_page, html_report, references, results
 from keras_optimizers.conformance.recorder import cases
 from keras_optimizers.conformance.recorder.hosts import REFERENCES
 from keras_optimizers.suggestions import did_you_mean
@@ -33,7 +33,7 @@ def _run(options: argparse.Namespace) -> int:
         return 0
     if options.history:
         output.check_place_of_text(options.history)
-        output.write_text(options.history, behaviour.page())
+        output.write_text(options.history, behaviour_page.page())
         output.show(f"wrote {options.history}")
         return 0
     _check_folder(options.html)

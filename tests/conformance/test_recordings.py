@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from keras_optimizers.conformance import behaviour, references
+from keras_optimizers.conformance import behaviour_page, references
 from keras_optimizers.conformance.recorder import cases, comparing, hosts, storage
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -139,7 +139,7 @@ def test_writing_a_recording_again_gives_the_same_files_and_drops_what_nothing_n
 
 def test_the_page_about_the_versions_is_what_the_recordings_say():
     with open(os.path.join(ROOT, "docs", "behaviour.md"), encoding="utf-8") as opened:
-        assert opened.read() == behaviour.page()
+        assert opened.read() == behaviour_page.page()
 
 
 def test_the_kit_imports_without_tensorflow():
