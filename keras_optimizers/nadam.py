@@ -11,6 +11,7 @@ from keras_optimizers.lowering.fused import FusedKernels
 from keras_optimizers.numpy_rules import nadam_momentum_product
 from keras_optimizers.scalars import StepScalars
 from keras_optimizers.tensorflow_types import Tensor
+from keras_optimizers.weights import check_weights
 
 
 class Nadam(Optimizer):
@@ -136,7 +137,7 @@ class Nadam(Optimizer):
         if len(weights) == len(self.weights) - 1 and np.ndim(weights[0]) == 0:
             number = np.dtype(self._host.floatx()).type
             beta_1 = self._host.scalar_values([self.beta_1])[0]
-            steps = int(np.asarray(weights[0]))
+            steps = int(check_weights(self.weights[:1], weights[:1])[0])
             product = nadam_momentum_product(number, steps, beta_1, self.schedule_decay)
             return [weights[0], product] + weights[1:]
         return weights

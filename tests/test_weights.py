@@ -128,6 +128,15 @@ def test_a_nadam_list_of_tensorflow_110_gets_its_schedule_from_the_iterations(st
     np.testing.assert_array_max_ulp(restored, expected, maxulp=2 if expected > 1e-37 else 10**7)
 
 
+@pytest.mark.parametrize("count", [np.inf, np.nan, 1.5, "x"])
+def test_a_nadam_list_of_tensorflow_110_is_refused_where_its_count_is_none(count):
+    optimizer = trained("Nadam")
+    before = optimizer.get_weights()
+    with pytest.raises(ValueError, match="weight 0 of the optimizer, Nadam/iterations:0"):
+        optimizer.set_weights([count] + before[2:])
+    assert all(np.array_equal(*pair) for pair in zip(before, optimizer.get_weights()))
+
+
 def test_only_sgd_without_momentum_takes_a_list_without_velocities():
     optimizer = keras_optimizers.SGD(lr=0.1)
     make_trainable(optimizer)
