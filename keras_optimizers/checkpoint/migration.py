@@ -22,6 +22,10 @@ from keras_optimizers.checkpoint.storage.atomic_files import back_up
 _SAMPLE = 65536
 
 
+class NotWanted(Exception):
+    """The file was written only for what the report says; it has been removed."""
+
+
 class Outcome(NamedTuple):
     """What a migration did.
 
@@ -124,6 +128,7 @@ def write_prepared(
     source: Optional[str] = None,
     progress: Optional[Callable[[int, int], None]] = None,
     options: Optional[Dict[str, Any]] = None,
+    is_wanted: Callable[[], bool] = lambda: True,
 ) -> None:
     """Write what was prepared, read the file again, and only then give it its name.
 
@@ -131,14 +136,18 @@ def write_prepared(
         source: a file whose model is carried over; None for none.
         progress: called with (bytes done, bytes in all), for writing and for reading.
         options: what only this format takes.
+        is_wanted: asked when the file is written, and the report complete, but has no name yet.
 
     Raises:
         CheckpointError: If the file cannot be written, or holds something else than was meant.
             Nothing has changed then.
+        NotWanted: If `is_wanted` says so. Nothing has changed then.
     """
 
     def confirm(written: str) -> None:
         _confirm(prepared, written, path, progress)
+        if not is_wanted():
+            raise NotWanted
 
     prepared.format.write(
         WriteRequest(
@@ -203,7 +212,8 @@ def migrate(
         iterations: finished steps, where the file does not hold them.
         values: hyperparameters that take the place of the file's.
         strict: write nothing where training would not go on as it would have.
-        dry_run: write nothing at all.
+        dry_run: leave nothing written. The file is made beside `target` and removed, because only
+            then is known what becomes of the model.
         in_place: `target` is `source`; the old file stays as a backup.
         overwrite: `target` may exist.
         progress: called with (bytes done, bytes in all).
@@ -242,16 +252,24 @@ def migrate(
             "With seeded gradients the next step of a parameter differs by up to "
             f"{comparison.largest:.3g}."
         )
-    if dry_run or (strict and report.inexact):
-        return Outcome(report, fitted, comparison, False, None, target, format)
-    backup = back_up(source) if in_place else None
+    not_written = Outcome(report, fitted, comparison, False, None, target, format)
+    if strict and report.inexact:
+        return not_written
+
+    def is_wanted() -> bool:
+        """Now the report also says what becomes of the model."""
+        return not dry_run and not (strict and report.inexact)
+
+    backup = back_up(source) if in_place and not dry_run else None
     try:
         with saved_model.as_file(model or source) as model_file:
-            write_prepared(prepared, target, model_file, progress, write_options)
-    except BaseException:
+            write_prepared(prepared, target, model_file, progress, write_options, is_wanted)
+    except BaseException as error:
         # Never a file that has no other name: if it was replaced already, this is the old one.
         if backup is not None and os.path.samefile(backup, source):
             os.remove(backup)
+        if isinstance(error, NotWanted):
+            return not_written
         raise
     return Outcome(report, fitted, comparison, True, backup, target, format)
 

@@ -20,6 +20,7 @@ from keras_optimizers.checkpoint import (
     verification,
     write,
 )
+from keras_optimizers.checkpoint.architecture.layers import layer_configs
 from keras_optimizers.checkpoint.confirmation import differences
 from keras_optimizers.checkpoint.eras import layouts, weight_lists
 from keras_optimizers.checkpoint.eras.layouts import LAYOUTS
@@ -206,6 +207,49 @@ def test_a_dry_run_reports_and_writes_nothing(tmp_path, capfd):
     status, output, _ = run(capfd, "migrate", source, target, "--to", "keras-2.3", "--dry-run")
     assert status == 0 and "nothing was written" in output
     assert os.listdir(str(tmp_path)) == []
+
+
+@pytest.fixture
+def lambda_model(tmp_path):
+    """A file whose state fits anywhere, with a layer that only its own era's Python code builds."""
+    import h5py
+
+    path = str(tmp_path / "lambda.h5")
+    shutil.copyfile(files.source("tf-keras-1.10", "adam"), path)
+    code = {"class_name": "Lambda", "config": {"name": "own", "function": ["4wEA", None, None]}}
+    with h5py.File(path, "r+") as opened:
+        config = json.loads(opened.attrs["model_config"].decode())
+        config["config"] = [*layer_configs(config), code]
+        opened.attrs["model_config"] = json.dumps(config).encode()
+    return path
+
+
+@pytest.mark.parametrize("options", [["--strict"], ["--strict", "--dry-run"]])
+@pytest.mark.parametrize("place", ["new", "there", "in place"])
+def test_strict_writes_nothing_where_the_model_is_lost(
+    options, place, lambda_model, tmp_path, capfd
+):
+    """What becomes of a model is known only when it is written."""
+    target = str(tmp_path / "target.h5")
+    if place == "there":
+        shutil.copyfile(files.source("keras-2.3", "adam"), target)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    where = [lambda_model] + (["--in-place"] if place == "in place" else [target, "--overwrite"])
+    status, output, errors = run(capfd, "migrate", *where, "--to", "keras-2.3", *options)
+    assert status == 1 and "Refused, as --strict asks: model_config (lost)" in errors
+    assert "nothing was written" in output
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_dry_run_says_that_the_model_is_lost(lambda_model, tmp_path, capfd):
+    target = str(tmp_path / "target.h5")
+    given = ["migrate", lambda_model, target, "--to", "keras-2.3"]
+    status, dry, _ = run(capfd, *given, "--dry-run")
+    assert status == 0 and not os.path.exists(target)
+    status, output, _ = run(capfd, *given)
+    assert status == 0 and "model_config" in output
+    said, really_said = (one.rsplit("\n", 2)[0] for one in (dry, output))
+    assert said == really_said
 
 
 def test_in_place_keeps_the_old_file(tmp_path, capfd):

@@ -148,6 +148,7 @@ def _write_layers(
     """The layers' variables under the paths of Keras 3; `values` take the place of the file's."""
     group = model.file["model_weights"]
     paths = weight_places.variable_paths(config)
+    turned = model.turned_kernels()
     for layer_name in hdf5.names(group, "layer_names"):
         names = hdf5.names(group[layer_name], "weight_names")
         places = paths.get(layer_name, [])
@@ -157,7 +158,7 @@ def _write_layers(
                 f"{len(places)} in Keras 3: they cannot be told apart."
             )
         for name, place in zip(names, places):
-            value = values.get(name.split(":")[0])
+            value = values.get(name.split(":")[0]) or turned.get(name)
             if value is None:
                 group.copy(f"{layer_name}/{name}", target, place)
             else:
@@ -225,6 +226,9 @@ def _write_variables(request: WriteRequest, target: Any) -> None:
 def _write_state_file(request: WriteRequest) -> None:
     """The optimizer's variables; the layers' too where the source tells where they belong."""
     state, source, report = request.state, request.source, request.report
+    report.note(
+        "Load it in Keras 3 with:\n" + SNIPPET.format(path=request.path, attribute=STATE_ATTRIBUTE)
+    )
     with written_whole(request.path, request.confirm) as partial, hdf5.created(partial) as target:
         if source is not None:
             _copy_layers(source, target, _values_for(state, source), report)
@@ -237,9 +241,6 @@ def _write_state_file(request: WriteRequest) -> None:
             if value is None:
                 value = Array.filled(parameter.shape, parameter.dtype, 0)
             parameters.create_dataset(str(index), data=value.read())
-    report.note(
-        "Load it in Keras 3 with:\n" + SNIPPET.format(path=request.path, attribute=STATE_ATTRIBUTE)
-    )
 
 
 def _copy_layers(source: str, target: Any, values: Dict[str, Array], report: Report) -> None:

@@ -8,6 +8,7 @@ import json
 import os
 from typing import Any, Dict, List, Optional, Tuple
 
+from keras_optimizers.checkpoint.architecture import theano_kernels
 from keras_optimizers.checkpoint.architecture.layers import (
     has_embeddings,
     has_frozen_normalization,
@@ -60,6 +61,29 @@ class WholeModel:
                 return hdf5.text(group.attrs["keras_version"])
         return ""
 
+    @property
+    def is_of_theano(self) -> bool:
+        """Whether Keras on Theano wrote the file."""
+        groups = (self.file, self.file.get("model_weights"))
+        return "theano" in [hdf5.optional_text(one, "backend") for one in groups if one is not None]
+
+    def turned_kernels(self) -> Dict[str, Array]:
+        """The kernels that Theano has turned, as other backends have them, by the weight's name.
+
+        Empty for a file of another backend.
+        """
+        group = self._weights()
+        if group is None or not self.is_of_theano:
+            return {}
+        layers = theano_kernels.turned_layers(self.architecture())
+        found = {}
+        for layer_name in hdf5.names(group, "layer_names"):
+            for name in hdf5.names(group[layer_name], "weight_names"):
+                array = hdf5.array(group[layer_name][name], self.path)
+                if theano_kernels.is_turned(name, layer_name, array.shape, layers):
+                    found[name] = theano_kernels.turned(array)
+        return found
+
     def json_attribute(self, name: str) -> Optional[Dict[str, Any]]:
         """A root attribute that holds a JSON object; None where it is missing."""
         written = hdf5.optional_text(self.file, name)
@@ -86,11 +110,10 @@ class WholeModel:
 
     def candidates(self) -> Optional[List[Candidate]]:
         """The model's variables in the file's order; None where the file has no model."""
-        group = self.file.get("model_weights")
-        if group is None and hdf5.has_names(self.file, "layer_names"):
-            group = self.file
+        group = self._weights()
         if group is None:
             return None
+        turned = self.turned_kernels()
         frozen = _frozen_layers(self.architecture())
         found = []
         for layer_name in hdf5.names(group, "layer_names"):
@@ -105,8 +128,16 @@ class WholeModel:
                 is_frozen = layer_name in frozen or any(part in frozen for part in parts[:-1])
                 if parts[-1] in _STATISTICS or is_frozen:
                     trainable = False
-                found.append(Candidate(plain, hdf5.array(layer[name], self.path), trainable))
+                array = turned.get(name) or hdf5.array(layer[name], self.path)
+                found.append(Candidate(plain, array, trainable))
         return found
+
+    def _weights(self) -> Any:
+        """The group with the layers' weights; None where the file has none."""
+        group = self.file.get("model_weights")
+        if group is None and hdf5.has_names(self.file, "layer_names"):
+            return self.file
+        return group
 
     def optimizer_weights(self) -> List[Weight]:
         """The optimizer's weights in their order; empty where the file has none."""
@@ -219,6 +250,11 @@ def read_model(model: WholeModel, known_class: Optional[str]) -> OptimizerState:
         state.has_embeddings = embeddings
         return state
     content = _parse_weights(release, layout, class_name, options, weights, candidates, path)
+    if _turn_slots(content, model):
+        notes.append(
+            "Keras on Theano wrote the file: kernels of convolutions, and their slots, are turned "
+            "by 180 degrees, as other backends need them."
+        )
     scalars = dict(content.scalars)
     rate = scalars.pop("learning_rate", None)
     if rate is not None and not layouts.is_scheduled(layout, options):
@@ -246,6 +282,16 @@ def read_model(model: WholeModel, known_class: Optional[str]) -> OptimizerState:
     state.variables = {one.name: one.array for one in candidates or []}
     state.opened_file = model
     return state
+
+
+def _turn_slots(content: Content, model: WholeModel) -> bool:
+    """Turn the slots of kernels that Theano has turned; whether there are such kernels."""
+    names = {name.split(":")[0] for name in model.turned_kernels()}
+    for arrays in content.slots.values():
+        for name in names.intersection(arrays):
+            if len(arrays[name].shape) >= 3:  # an unused third group is smaller
+                arrays[name] = theano_kernels.turned(arrays[name])
+    return bool(names)
 
 
 def _parse_weights(

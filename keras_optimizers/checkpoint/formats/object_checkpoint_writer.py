@@ -61,13 +61,14 @@ def write(request: WriteRequest) -> None:
         CheckpointError: If the source holds neither, or this TensorFlow has no Keras 2.
     """
     state, source = request.state, request.source
+    _say_what_it_lacks(request)
     if state.object_paths:
         objects = open_objects(state.provenance.path)
         place = objects.chosen(state.provenance.optimizer or None)
         numbers = objects.variables()
         parameters = {one.name: numbers[state.object_paths[one.name]] for one in state.parameters}
-        _write_objects(request, objects, place.number, place.path, parameters)
         request.report.note("All other objects of the source are in the new checkpoint, unchanged.")
+        _write_objects(request, objects, place.number, place.path, parameters)
     elif not model_transfer.holds_model(source):
         raise CheckpointError(
             "An object checkpoint follows the objects of a model, and the source holds none. Give "
@@ -77,7 +78,6 @@ def write(request: WriteRequest) -> None:
         _write_with_keras(request)
     else:
         _write_model_and_optimizer(request)
-    _say_what_it_lacks(request)
 
 
 def _say_what_it_lacks(request: WriteRequest) -> None:

@@ -187,7 +187,6 @@ def write(request: WriteRequest) -> None:
     prefix = scope + "/" if scope else ""
     for number, weight in enumerate(weight_lists.arrange(slots, state)):
         tensors.append((f"{prefix}Variable{f'_{number}' if number else ''}", weight.array))
-    bundles.write_bundle(request.path, tensors, request.progress, request.confirm)
     options = state.hyperparameters
     shown = ", ".join(
         f"{name}={options[name]!r}"
@@ -198,6 +197,7 @@ def write(request: WriteRequest) -> None:
         "A Saver file holds no constants: make the optimizer with keras_optimizers."
         f"{state.class_name}({shown})."
     )
+    bundles.write_bundle(request.path, tensors, request.progress, request.confirm)
 
 
 def _scalar(state: OptimizerState, name: str) -> Array:

@@ -252,8 +252,8 @@ def write(request: WriteRequest) -> None:
             power = np.float32(float(options[f"beta_{beta}"]) ** (iterations + 1))
             tensors.append((f"beta{beta}_power", Array.of(power)))
         report.add("beta1_power, beta2_power", RECOMPUTED, "from iterations")
-    bundles.write_bundle(request.path, tensors, request.progress, request.confirm)
     report.note("A Saver file holds no hyperparameters: " + constructor(state))
+    bundles.write_bundle(request.path, tensors, request.progress, request.confirm)
 
 
 def _slot(state: OptimizerState, role: str, parameter: Parameter) -> Array:
