@@ -450,6 +450,35 @@ def test_an_embedding_of_keras_2_0_gets_weights_of_floats(to, tmp_path):
     assert dtype == "float32"
 
 
+@pytest.mark.parametrize("version, expected", [("2.0.6", False), ("2.2.4", True)])
+@pytest.mark.parametrize("to", ["keras-optimizers", "optimizer-v2", "tf-keras-2.11", "keras-2.2"])
+def test_a_gru_says_which_kind_it_is_where_the_default_changed(to, version, expected, tmp_path):
+    """Keras before 2.1.3 does not write `reset_after`; TensorFlow 2 takes that for True."""
+    source, target = str(tmp_path / "source.h5"), str(tmp_path / "new.h5")
+    shutil.copyfile(files.source("keras-2.2", "adam"), source)
+    gru = {"class_name": "GRU", "config": {"name": "gru", "units": 2}}
+    cell = {"class_name": "RNN", "config": {"cell": {"class_name": "GRUCell", "config": {}}}}
+    wrapped = {"class_name": "Bidirectional", "config": {"layer": dict(gru, config={"units": 3})}}
+    if expected:
+        gru["config"]["reset_after"] = True
+    with h5py.File(source, "r+") as opened:
+        config = json.loads(hdf5.text(opened.attrs["model_config"]))
+        kept = layers.layer_configs(config)
+        config["config"] = [*kept, gru, cell, wrapped]
+        opened.attrs["model_config"] = json.dumps(config).encode()
+        for group in (opened, opened["model_weights"]):
+            group.attrs["keras_version"] = version.encode()
+    migrate(source, target, to)
+    with h5py.File(target, "r") as opened:
+        found = layers.layer_configs(json.loads(hdf5.text(opened.attrs["model_config"])))[-3:]
+    says = [
+        found[0]["config"].get("reset_after"),
+        found[1]["config"]["cell"]["config"].get("reset_after"),
+        found[2]["config"]["layer"]["config"].get("reset_after"),
+    ]
+    assert says == ([expected or None, None, None] if to == "keras-2.2" else [expected, False, False])
+
+
 @pytest.mark.parametrize("to", ["keras-optimizers", "optimizer-v2"])
 def test_slots_of_a_layer_that_the_config_holds_fixed_are_said_to_be_lost(to, tmp_path):
     """Any Keras keeps the slots of a layer that was fixed after `compile`."""

@@ -1,4 +1,4 @@
-"""A model of Keras 2.2.4 on Theano, whose kernels of convolutions are turned; see theano/record.py."""
+"""A model of Keras 2.2.4 on Theano, with turned kernels; see theano/record.py."""
 
 import os
 import shutil
@@ -85,7 +85,8 @@ def layer(class_name, name, **more):
 
 
 def test_a_convolution_is_found_in_wrappers_and_models():
-    inner = layer("Sequential", "inner", layers=[layer("Convolution2D", "own"), layer("Dense", "d")])
+    own, dense = layer("Convolution2D", "own"), layer("Dense", "d")
+    inner = layer("Sequential", "inner", layers=[own, dense])
     config = layer(
         "Sequential",
         "outer",

@@ -1,7 +1,7 @@
 """The layers in a model's config of any era: which, in which order, and what is trained."""
 
 import copy
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from keras_optimizers.checkpoint.architecture.layer_arguments import KERAS_2, KERAS_3
 
@@ -107,19 +107,44 @@ def with_float_embeddings(config: Config) -> Config:
     Keras 2.0 wrote the dtype of the layer's *input* there, "int32"; later releases make the
     weights of that dtype. The config is not changed; without such a layer it is what is returned.
     """
+
+    def change(layer: Config) -> None:
+        dtype = str(layer["config"].get("dtype", ""))
+        if class_of(layer) == "Embedding" and dtype.startswith(("int", "uint")):
+            layer["config"]["dtype"] = "float32"
+
+    return _with_each_layer(config, change)
+
+
+def with_reset_after(config: Config) -> Config:
+    """The config, with `reset_after` in every GRU.
+
+    Keras before 2.1.3 had no such argument and meant False; TensorFlow 2 takes its absence for
+    True. The config is not changed; without such a layer it is what is returned.
+    """
+
+    def change(layer: Config) -> None:
+        own = layer["config"]
+        if class_of(layer) in ("GRU", "GRUCell"):
+            own.setdefault("reset_after", False)
+        elif isinstance(own.get("cell"), dict):
+            change(own["cell"])
+
+    return _with_each_layer(config, change)
+
+
+def _with_each_layer(config: Config, change: Callable[[Config], None]) -> Config:
+    """A changed copy of the config, or itself where nothing changes or it is not understood."""
+    changed = copy.deepcopy(config)
     try:
-        found = [layer for layer in layer_order(config) if layer.class_name == "Embedding"]
+        for layer in layer_order(config):
+            place: Any = changed
+            for step in layer.path:
+                place = place[step]
+            if isinstance(place["config"], dict):
+                change(place)
     except (KeyError, TypeError, ValueError, AttributeError):
-        return config  # a model of an unknown kind
-    changed = config
-    for layer in found:
-        if changed is config:
-            changed = copy.deepcopy(config)
-        place: Any = changed
-        for step in layer.path:
-            place = place[step]
-        if str(place["config"].get("dtype", "")).startswith(("int", "uint")):
-            place["config"]["dtype"] = "float32"
+        return config
     return config if changed == config else changed
 
 

@@ -5,7 +5,11 @@ import zipfile
 from typing import Any, Dict, Optional
 
 from keras_optimizers.checkpoint.architecture import model_config
-from keras_optimizers.checkpoint.architecture.layers import dialect, with_float_embeddings
+from keras_optimizers.checkpoint.architecture.layers import (
+    dialect,
+    with_float_embeddings,
+    with_reset_after,
+)
 from keras_optimizers.checkpoint.eras import dialects
 from keras_optimizers.checkpoint.eras.layout import Layout
 from keras_optimizers.checkpoint.eras.releases import family_of
@@ -72,11 +76,13 @@ def _write_architecture(
     """The architecture, where the target's Keras does not read it as the source has it."""
     if config is None:
         return
-    floating = with_float_embeddings(config)
+    completed = with_float_embeddings(config)
+    if layout.reads_older_architectures:
+        completed = with_reset_after(completed)
     if not _is_readable(config, version, layout):
-        _write_config(target, floating, layout, report)
-    elif floating is not config:
-        target.attrs["model_config"] = json.dumps(floating).encode("utf-8")
+        _write_config(target, completed, layout, report)
+    elif completed is not config:
+        target.attrs["model_config"] = json.dumps(completed).encode("utf-8")
 
 
 def _from_archive(

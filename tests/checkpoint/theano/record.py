@@ -74,14 +74,14 @@ def differences(folder, other):
     one, two = (np.load(os.path.join(place, "expected.npz")) for place in (folder, other))
     for name in one.files:
         found[name] = float(np.max(np.abs(one[name] - two[name])))
-    with h5py.File(os.path.join(folder, "model.h5"), "r") as mine:
-        with h5py.File(os.path.join(other, "model.h5"), "r") as others:
+    paths = [os.path.join(place, "model.h5") for place in (folder, other)]
+    with h5py.File(paths[0], "r") as mine, h5py.File(paths[1], "r") as others:
 
-            def compare(name, item):
-                if isinstance(item, h5py.Dataset):
-                    found[name] = float(np.max(np.abs(item[()] - others[name][()])))
+        def compare(name, item):
+            if isinstance(item, h5py.Dataset):
+                found[name] = float(np.max(np.abs(item[()] - others[name][()])))
 
-            mine.visititems(compare)
+        mine.visititems(compare)
     return found
 
 
