@@ -476,7 +476,9 @@ def test_a_gru_says_which_kind_it_is_where_the_default_changed(to, version, expe
         found[1]["config"]["cell"]["config"].get("reset_after"),
         found[2]["config"]["layer"]["config"].get("reset_after"),
     ]
-    assert says == ([expected or None, None, None] if to == "keras-2.2" else [expected, False, False])
+    assert says == (
+        [expected or None, None, None] if to == "keras-2.2" else [expected, False, False]
+    )
 
 
 @pytest.mark.parametrize("to", ["keras-optimizers", "optimizer-v2"])

@@ -206,6 +206,12 @@ def serialized_optimizer(layout: Layout, class_name: str, config: Dict[str, Any]
     return written
 
 
+LEFT_OUT_LOSS_SCALE = {
+    "loss_scale": "the wrapper LossScaleOptimizer and its scale: put it around the new optimizer "
+    "in code, where it starts from its initial scale"
+}
+
+
 def unwrapped(serialized: Any) -> Tuple[Dict[str, Any], Dict[str, str]]:
     """The optimizer inside a wrapper that scales the loss, and what of the wrapper is left out.
 
@@ -216,11 +222,7 @@ def unwrapped(serialized: Any) -> Tuple[Dict[str, Any], Dict[str, str]]:
     inner = config.get("inner_optimizer") if isinstance(config, dict) else None
     if class_name not in _WRAPPERS or not isinstance(inner, dict):
         return serialized, {}
-    left_out = (
-        "the wrapper LossScaleOptimizer and its scale: put it around the new optimizer in code, "
-        "where it starts from its initial scale"
-    )
-    return inner, {"loss_scale": left_out}
+    return inner, dict(LEFT_OUT_LOSS_SCALE)
 
 
 def by_name(layout: Layout, name: str, path: str) -> Dict[str, Any]:

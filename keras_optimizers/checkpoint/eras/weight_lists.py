@@ -65,6 +65,19 @@ def parse(
     )
 
 
+def inside_loss_scale(weights: List[Weight]) -> Tuple[List[Weight], bool]:
+    """The weights without those of a LossScaleOptimizer of Keras 3, and whether it had any.
+
+    Its own count and rate, the steps since the scale changed, and the scale stand before those of
+    the optimizer inside, which begin with a count. Keras 3 puts it around the optimizer by itself
+    in a model of mixed precision, and then no config says so.
+    """
+    kinds = [weight.array.dtype.kind for weight in weights[:5] if weight.array.shape == ()]
+    if "".join(kinds).replace("u", "i") == "ififi":
+        return weights[4:], True
+    return weights, False
+
+
 class _Variant(NamedTuple):
     """One way in which releases of an era ordered their weights.
 

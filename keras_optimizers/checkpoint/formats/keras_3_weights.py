@@ -61,6 +61,9 @@ def state_in(
             f"{path!r} holds no optimizer's variables. Keras 2.13 to 2.15 save none of "
             "tf.keras.optimizers.legacy in a .keras file; save the model as .h5 there."
         )
+    weights, is_scaled = weight_lists.inside_loss_scale(weights)
+    if is_scaled:
+        left_out = dict(configs.LEFT_OUT_LOSS_SCALE)
     content = weight_lists.parse(layout, class_name, options, weights, candidates, path)
     scalars = dict(content.scalars)
     rate = scalars.pop("learning_rate", None)

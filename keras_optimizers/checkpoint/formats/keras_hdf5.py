@@ -229,7 +229,9 @@ def read_model(model: WholeModel, known_class: Optional[str]) -> OptimizerState:
     serialized, left_out = configs.unwrapped(serialized)
     class_name = configs.class_name_of(known_class or serialized.get("class_name"), path)
     config = serialized["config"]
-    weights = model.optimizer_weights()
+    weights, is_scaled = weight_lists.inside_loss_scale(model.optimizer_weights())
+    if is_scaled:
+        left_out = dict(configs.LEFT_OUT_LOSS_SCALE)
     version = model.keras_version
     layout = releases.layout_of(config, version, [weight.name for weight in weights])
     release = releases.release_of(layout, version)
