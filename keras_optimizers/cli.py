@@ -80,10 +80,21 @@ def main(arguments: Optional[List[str]] = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
 
     def work() -> int:
-        options = _parser(given).parse_args(given)
+        options = _parsed(given)
         return options.command(options)
 
     return output.guarded(work)
+
+
+def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    """The options; `migrate`'s DST may also stand after them, which argparse does not take."""
+    parser = _parser(arguments)
+    options, rest = parser.parse_known_args(arguments)
+    if len(rest) == 1 and not rest[0].startswith("-") and getattr(options, "target", "") is None:
+        options.target = rest.pop()
+    if rest:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    return options
 
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:

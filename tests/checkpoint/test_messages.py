@@ -8,6 +8,7 @@ import pytest
 
 from keras_optimizers import cli
 from keras_optimizers.checkpoint import migrate, read
+from keras_optimizers.checkpoint.architecture.layers import layer_configs
 from tests.checkpoint import files
 
 
@@ -62,6 +63,65 @@ def test_a_directory_and_an_empty_file_are_called_so(tmp_path, run):
     assert status == 2 and "is a directory. Give the path of a file in it" in errors
 
 
+def test_a_file_that_stands_for_another_is_called_so(tmp_path, run):
+    (tmp_path / "pointer.h5").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0")
+    assert "is a pointer of Git LFS" in run("inspect", str(tmp_path / "pointer.h5"))[2]
+    (tmp_path / "saved_model.pb").write_bytes(b"\x08\x01")
+    errors = run("inspect", str(tmp_path / "saved_model.pb"))[2]
+    assert f"one file of a SavedModel. Give its directory, {str(tmp_path)!r}" in errors
+
+
+def changed(tmp_path, change):
+    """A copy of a file of Keras 2.2, open for a change."""
+    import h5py
+
+    path = str(tmp_path / "changed.h5")
+    shutil.copyfile(files.source("keras-2.2", "adam"), path)
+    with h5py.File(path, "r+") as opened:
+        change(opened)
+    return path
+
+
+def test_a_file_of_keras_1_is_called_so(tmp_path, run):
+    path = changed(tmp_path, lambda opened: opened.attrs.modify("keras_version", b"1.2.2"))
+    status, _, errors = run("inspect", path)
+    assert status == 2 and "Keras 1.2.2 wrote it, and files of Keras 1 are not read" in errors
+
+
+def test_a_model_without_an_optimizer_is_told_from_weights(tmp_path, run):
+    def without_optimizer(opened):
+        del opened.attrs["training_config"]
+
+    def weights_alone(opened):
+        without_optimizer(opened)
+        del opened.attrs["model_config"]
+
+    errors = run("inspect", changed(tmp_path, without_optimizer))[2]
+    assert "(a model that was not compiled)" in errors
+    assert "(weights alone)" in run("inspect", changed(tmp_path, weights_alone))[2]
+
+
+def test_without_optimizer_weights_there_is_a_way_to_say_that_no_step_was_taken(tmp_path, run):
+    path = changed(tmp_path, lambda opened: opened.pop("optimizer_weights"))
+    assert "(then say --iterations 0), or they were removed" in run("inspect", path)[1]
+    target = str(tmp_path / "t.h5")
+    given = ["migrate", path, target, "--to", "optimizer-v2", "--strict"]
+    assert run(*given)[0] == 1 and run(*given, "--iterations", "0")[0] == 0
+
+
+def test_a_model_that_keras_3_does_not_know_leads_to_its_weights(tmp_path, run):
+    def with_lambda(opened):
+        config = json.loads(opened.attrs["model_config"].decode())
+        code = {"class_name": "Lambda", "config": {"name": "own", "function": ["4wEA", None, None]}}
+        config["config"] = [*layer_configs(config), code]
+        opened.attrs["model_config"] = json.dumps(config).encode()
+
+    given = ["migrate", changed(tmp_path, with_lambda), "--to", "keras-3"]
+    errors = run(*given, str(tmp_path / "t.keras"))[2]
+    assert "With an ending of .weights.h5 the optimizer's state and the layers' weights" in errors
+    assert run(*given, str(tmp_path / "t.weights.h5"))[0] == 0
+
+
 def test_a_directory_of_checkpoints_leads_to_a_prefix(tmp_path, run):
     (tmp_path / "model.ckpt-7.index").write_bytes(b"")
     status, _, errors = run("inspect", str(tmp_path))
@@ -101,6 +161,14 @@ def test_a_report_takes_no_checkpoint_s_place(report, reason, tmp_path, run):
     said = f"keras-optimizers: Cannot write {place!r}: {reason}. Give another path.\n"
     assert run(*given) == (2, "", said)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_the_target_may_stand_after_the_options(tmp_path, run):
+    source, target = files.source("keras-2.3", "adam"), str(tmp_path / "t.h5")
+    assert run("migrate", source, "--to", "optimizer-v2", target)[0] == 0
+    assert read(target).class_name == "Adam"
+    with pytest.raises(SystemExit):
+        run("migrate", source, target, "--to", "optimizer-v2", "too-many")
 
 
 def test_a_printed_report_shows_every_field_and_the_verdict(tmp_path):

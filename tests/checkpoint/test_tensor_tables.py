@@ -150,7 +150,7 @@ def test_a_checkpoint_of_many_data_files_is_read(tmp_path, monkeypatch):
         np.testing.assert_array_equal(found[name].read(), held)
         np.testing.assert_array_equal(found[name].read(), reader.get_tensor(name))
     os.remove(sorted(glob.glob(prefix + ".data-*"))[3])
-    with pytest.raises(CheckpointError, match="No such file"):
+    with pytest.raises(CheckpointError, match="there is no file"):
         [one.read() for one in bundles.open_bundle(prefix).values()]
 
 

@@ -70,7 +70,13 @@ def _translated(
 ) -> Dict[str, Any]:
     if config is None:
         raise CheckpointError("The source holds no model's architecture.")
-    translated, notes = model_config.translate(config, KERAS_3)
+    try:
+        translated, notes = model_config.translate(config, KERAS_3)
+    except CheckpointError as error:
+        raise type(error)(
+            f"{error} With an ending of .weights.h5 the optimizer's state and the layers' weights "
+            "are written without the model, which is then built in code."
+        ) from error
     if hard_sigmoid.is_in(translated) and numbers_of(keras_version) < hard_sigmoid.LOADED_FROM:
         raise CheckpointError(
             f"The model uses Keras 2's hard_sigmoid, which a file can give to Keras 3.10 and later "

@@ -219,6 +219,8 @@ def read_model(model: WholeModel, known_class: Optional[str]) -> OptimizerState:
     training = model.json_attribute("training_config")
     if training is None:
         held = "weights alone" if model.candidates() is not None else "no Keras model"
+        if model.json_attribute("model_config") is not None:
+            held = "a model that was not compiled"
         raise CheckpointError(
             f"{path!r} holds no optimizer: it has no `training_config` ({held}). Was the model "
             "saved before `compile`, by `save_weights`, or with include_optimizer=False?"
@@ -233,6 +235,11 @@ def read_model(model: WholeModel, known_class: Optional[str]) -> OptimizerState:
     if is_scaled:
         left_out = dict(configs.LEFT_OUT_LOSS_SCALE)
     version = model.keras_version
+    if releases.numbers_of(version)[:1] == (1,):
+        raise CheckpointError(
+            f"Cannot read {path!r}: Keras {version} wrote it, and files of Keras 1 are not read. "
+            "Load it in a Keras from 2.0 to 2.2, and save it there."
+        )
     layout = releases.layout_of(config, version, [weight.name for weight in weights])
     release = releases.release_of(layout, version)
     options, notes = configs.parse(layout, class_name, config, path)
@@ -243,7 +250,10 @@ def read_model(model: WholeModel, known_class: Optional[str]) -> OptimizerState:
     candidates = model.candidates()
     embeddings = has_embeddings(model.json_attribute("model_config"))
     if not weights:
-        notes.append("The file has no optimizer weights: it was saved before the first step.")
+        notes.append(
+            "The file has no optimizer weights: it was saved before the first step (then say "
+            "--iterations 0), or they were removed."
+        )
         parameters = [one.as_parameter() for one in candidates or [] if one.trainable is not False]
         slots = weight_lists.initial_slots(layout, class_name, config, parameters)
         state = OptimizerState(class_name, options, None, parameters, slots, {}, provenance, notes)

@@ -34,6 +34,7 @@ _READERS: List[Reader] = [
     saved_model.READER,
     tensorflow_checkpoint.READER,
 ]
+_LFS_POINTER = b"version https://git-lfs"
 _HOLD_MODELS = (keras_hdf5.READER, keras_archive.READER, saved_model.READER)
 _FORMATS: List[Format] = [
     keras_hdf5_writer.format_of(layouts.KERAS_OPTIMIZERS),
@@ -105,6 +106,17 @@ def reader_of(path: str) -> Reader:
         raise CheckpointError(f"Cannot read {path!r}: {_what_a_directory_is(path)}")
     if not os.path.getsize(path):
         raise CheckpointError(f"Cannot read {path!r}: the file is empty.")
+    if os.path.basename(path) == "saved_model.pb":
+        folder = os.path.dirname(os.path.abspath(path))
+        raise CheckpointError(
+            f"Cannot read {path!r}: it is one file of a SavedModel. Give its directory, {folder!r}."
+        )
+    with open(path, "rb") as opened:
+        if opened.read(len(_LFS_POINTER)) == _LFS_POINTER:
+            raise CheckpointError(
+                f"Cannot read {path!r}: it is a pointer of Git LFS, not the file itself. Get that "
+                "with `git lfs pull`."
+            )
     raise CheckpointError(
         f"Cannot read {path!r}: it is neither HDF5, nor a .keras archive, nor a checkpoint of "
         "TensorFlow (PREFIX.index with PREFIX.data-...), nor a SavedModel's directory."

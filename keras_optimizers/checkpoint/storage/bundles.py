@@ -28,6 +28,7 @@ from keras_optimizers.checkpoint.storage.tensor_tables import (
     BFLOAT16,
     REAL_NUMBERS,
     TEXT,
+    CompressedIndex,
     Table,
 )
 
@@ -135,7 +136,11 @@ def _reported(prefix: str) -> Iterator[None]:
 
 def unreadable(prefix: str, error: Exception) -> CheckpointError:
     """The error for a checkpoint whose tensors are not what its kind consists of."""
+    if isinstance(error, CompressedIndex):
+        return CheckpointError(f"Cannot read {prefix!r}: {error}.")
     reason = " ".join(str(error).split())[:200]
+    if isinstance(error, FileNotFoundError) and error.filename:
+        reason = f"there is no file {error.filename!r}"
     return CheckpointError(f"Cannot read {prefix!r}: it is damaged or incomplete ({reason}).")
 
 

@@ -46,6 +46,10 @@ _WHOLE = -1
 Extents = Tuple[Tuple[int, int], ...]
 
 
+class CompressedIndex(ValueError):
+    """An index that is whole, and compressed."""
+
+
 class Entry(NamedTuple):
     """Where a tensor, or a slice of one, lies.
 
@@ -341,7 +345,10 @@ def _block(data: bytes, handle: bytes) -> Iterator[Tuple[bytes, bytes]]:
     if masked(crc32c(data[offset : end + 1])) != stored:
         raise ValueError("the checksum of a block of its index is wrong")
     if data[end]:
-        raise ValueError("its index is compressed, which TensorFlow's own is not")
+        raise CompressedIndex(
+            "its index is compressed, which is not read here. Restore it in TensorFlow, and save "
+            "it again"
+        )
     restarts = struct.unpack("<I", data[end - 4 : end])[0]
     last = size - 4 - 4 * restarts
     if last < 0:
