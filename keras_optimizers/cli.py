@@ -15,6 +15,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, NoReturn, Optional, Se
 
 import keras_optimizers
 from keras_optimizers import output
+from keras_optimizers.catalog import ALIASES
 from keras_optimizers.reference import OPTIMIZERS
 from keras_optimizers.suggestions import did_you_mean
 
@@ -130,7 +131,8 @@ def _complete_run(parser: argparse.ArgumentParser) -> None:
         "--host",
         choices=("tf.keras", "keras"),
         default="tf.keras",
-        help="the Keras that the script uses: tf.keras (the default), or standalone Keras",
+        help="the Keras that the script uses: tf.keras (the default), or standalone Keras; on "
+        "TensorFlow 1 the other one keeps its own optimizers",
     )
     parser.add_argument(
         "--native",
@@ -277,8 +279,8 @@ def _run(options: argparse.Namespace) -> int:
         wrong = f"{script!r} is a directory, no script" if is_folder else ""
         print(f"keras-optimizers: {wrong or f'there is no script {script!r}'}", file=sys.stderr)
         return _BAD_USAGE
-    from keras_optimizers.scripts import tensorflow_1
-    from keras_optimizers.scripts.defaults import noticed
+    from keras_optimizers.scripts import other_keras, tensorflow_1
+    from keras_optimizers.scripts.defaults import names_of_keras_2_3, noticed
     from keras_optimizers.scripts.removed import RemovedError, place
 
     if options.native and os.environ.get("KERAS_OPTIMIZERS_NATIVE", "") in ("", "0"):
@@ -286,7 +288,10 @@ def _run(options: argparse.Namespace) -> int:
     tensorflow_1.prepare()
     _import_tensorflow()
     surroundings: Any = contextlib.ExitStack()
+    spelling: Any = contextlib.ExitStack()
     notices: Any = contextlib.ExitStack()
+    other: Any = contextlib.ExitStack()
+    classes = [getattr(keras_optimizers, name) for name in OPTIMIZERS]
     on = ""
     try:
         if tensorflow_1.is_installed():
@@ -294,7 +299,10 @@ def _run(options: argparse.Namespace) -> int:
         else:
             host, version = None, sys.modules["tensorflow"].__version__
             on = f", on TensorFlow {version} in graph mode"
-            surroundings = tensorflow_1.in_place_of_tensorflow(options.host == "keras")
+            aliases = {name: getattr(keras_optimizers, name) for name in ALIASES}
+            surroundings = tensorflow_1.in_place_of_tensorflow(options.host == "keras", aliases)
+            if options.host == "keras":
+                spelling = names_of_keras_2_3(classes)
         installation = keras_optimizers.install(host)
     except (ImportError, ValueError) as error:
         print(f"keras-optimizers: {error}", file=sys.stderr)
@@ -305,13 +313,14 @@ def _run(options: argparse.Namespace) -> int:
         version = keras_optimizers.__version__
         line = f"keras-optimizers {version}: {script} gets the original optimizers{on}"
         print(line, file=sys.stderr, flush=True)  # before all that the script shows
-        classes = [getattr(keras_optimizers, name) for name in OPTIMIZERS]
+        if tensorflow_1.is_installed() and options.host != "keras":
+            other = other_keras.noticed(script, _say)
         notices = noticed(classes, options.host, _say)
     arguments, path = sys.argv, list(sys.path)
     sys.argv = [script] + options.arguments
     sys.path[0:1] = [os.path.dirname(os.path.abspath(script))]
     try:
-        with installation, surroundings, notices:
+        with installation, surroundings, spelling, notices, other:
             runpy.run_path(script, run_name="__main__")
     except RemovedError as error:
         own = (sys.prefix, os.path.dirname(runpy.__file__), os.path.dirname(__file__))

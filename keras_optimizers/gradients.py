@@ -84,8 +84,8 @@ def check_clipping(options: Dict[str, Any]) -> Dict[str, Any]:
 def _hint(name: str) -> str:
     if name in ("learning_rate", "name"):
         return (
-            ". It belongs to OptimizerV2 and Keras 2.3; in the reference module the learning "
-            "rate is `lr`, and optimizers have no name. If a saved model says so: "
+            ". It belongs to OptimizerV2 and Keras 2.3. Here the learning rate is `lr`: write "
+            "lr=..., and leave `name` out. If a saved model says so: "
             "`keras-optimizers migrate FILE NEW_FILE --to keras-optimizers` converts it."
         )
     return f". Beside its own arguments an optimizer takes: {', '.join(sorted(CLIPPING))}."

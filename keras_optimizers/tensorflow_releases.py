@@ -24,7 +24,7 @@ class Release(NamedTuple):
     # The public module of that Keras with the names of TensorFlow 1; None: `tf.compat.v1.keras`.
     keras: Optional[str] = None
     # Other modules under which scripts import it: `install` replaces the names in each.
-    also_imported_as: Tuple[str, ...] = ("tensorflow.keras",)
+    also_imported_as: Tuple[str, ...] = ("tensorflow.keras", "tensorflow.compat.v1.keras")
     # `Optimizer` and `TFOptimizer`: `tf.keras.Model.compile` accepts only their subclasses, and
     # the public `tf.keras.optimizers.Optimizer` is another class (OptimizerV2, or a later one).
     optimizers: str = "{}.optimizer_v1"
@@ -60,7 +60,12 @@ class Release(NamedTuple):
 def _keras_2(first: Numbers, last: Numbers, source: str, **more: Any) -> Release:
     """An entry for a Keras 2 that is a package beside TensorFlow."""
     settings = {
-        "also_imported_as": ("tensorflow.keras", "keras", "keras.api._v2.keras"),
+        "also_imported_as": (
+            "tensorflow.keras",
+            "tensorflow.compat.v1.keras",
+            "keras",
+            "keras.api._v2.keras",
+        ),
         "optimizers": "{}.optimizers.optimizer_v1",
         "assignments": "tf.compat.v1",
         "optimizer_v2": "{}.optimizers.legacy.optimizer_v2",
@@ -97,7 +102,11 @@ RELEASES: Sequence[Release] = (
     Release(
         (2, 4),
         (2, 5),
-        also_imported_as=("tensorflow.keras", "tensorflow.python.keras.api._v2.keras"),
+        also_imported_as=(
+            "tensorflow.keras",
+            "tensorflow.compat.v1.keras",
+            "tensorflow.python.keras.api._v2.keras",
+        ),
     ),
     _keras_2(
         (2, 6),

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 import keras_optimizers
 from keras_optimizers import cli
+from keras_optimizers.tensorflow_private import RELEASE
 from tests.tensorflow_2.log import without_log
 
 COMMAND = os.path.join(os.path.dirname(sys.executable), "keras-optimizers")
@@ -141,6 +142,30 @@ def test_run_with_standalone_keras_as_the_host_or_what_to_install(script):
         assert status == 2 and "pip install 'keras==2.3.1'" in errors and "Traceback" not in errors
     else:
         assert (status, output) == (0, "keras_optimizers.adam\n"), errors
+
+
+def test_every_name_of_tf_keras_leads_to_our_optimizers(script):
+    path = script("""
+        from tensorflow.compat.v1.keras.optimizers import Adam
+        from tensorflow.keras.optimizers import SGD
+        import tensorflow as tf
+        found = [Adam, SGD, tf.keras.optimizers.Adam, tf.compat.v1.keras.optimizers.Adam]
+        print({one.__module__.split(".")[0] for one in found})
+    """)
+    status, output, errors = run(*MODULE, "run", path)
+    assert (status, output) == (0, "{'keras_optimizers'}\n"), errors
+
+
+@pytest.mark.skipif(RELEASE.first != (1, 15), reason="on TensorFlow 2 keras is tf.keras")
+def test_run_says_that_standalone_keras_keeps_its_own_optimizers(script, tmp_path):
+    (tmp_path / "keras.py").write_text("")
+    path = script("import keras, keras")
+    said = "script.py imports keras, and gets the optimizers of that package from it. To get the"
+    status, _, errors = run(*MODULE, "run", path)
+    assert status == 0 and errors.count(said) == 1
+    assert errors.strip().endswith(f"original ones: keras-optimizers run --host keras {path}")
+    assert said not in run(*MODULE, "run", "--quiet", path)[2]
+    assert "imports keras" not in run(*MODULE, "run", script("import beside"))[2]
 
 
 def test_a_traceback_of_run_begins_in_the_script(script):

@@ -1,4 +1,4 @@
-"""Says when a script leaves an argument to a default that is another without this package."""
+"""Arguments in a script: defaults that are others without this package, and Keras 2.3's names."""
 
 import contextlib
 import functools
@@ -37,6 +37,32 @@ def noticed(classes: Sequence[Any], package: str, show: Callable[[str], None]) -
     finally:
         for one, original in originals:
             one.__init__ = original
+
+
+@contextlib.contextmanager
+def names_of_keras_2_3(classes: Sequence[Any]) -> Iterator[None]:
+    """While this is entered, the classes also take `learning_rate`, as `lr`.
+
+    For scripts of standalone Keras that run on the Keras of TensorFlow 2.
+    """
+    originals = [(one, one.__init__) for one in classes]
+    for one, original in originals:
+        one.__init__ = _taking_learning_rate(original)
+    try:
+        yield
+    finally:
+        for one, original in originals:
+            one.__init__ = original
+
+
+def _taking_learning_rate(original: Any) -> Any:
+    @functools.wraps(original)
+    def initialize(self: Any, *arguments: Any, **named: Any) -> None:
+        if "learning_rate" in named and "lr" not in named:
+            named["lr"] = named.pop("learning_rate")
+        original(self, *arguments, **named)
+
+    return initialize
 
 
 def _telling(class_name: str, original: Any, changes: Any, show: Callable[[str], None]) -> Any:

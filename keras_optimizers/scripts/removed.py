@@ -2,8 +2,9 @@
 
 import linecache
 import operator
+import re
 from types import TracebackType
-from typing import Any, Optional, Tuple
+from typing import Any, Callable, Optional, Tuple
 
 # By the beginning of the name; the longest that fits counts.
 REPLACEMENTS = {
@@ -13,11 +14,15 @@ REPLACEMENTS = {
     "tf.contrib.layers.l1_regularizer": "tf.keras.regularizers.l1(scale)",
     "tf.contrib.layers.l2_regularizer": "tf.keras.regularizers.l2(0.5 * scale)",
     "tf.contrib.layers.fully_connected": "tf.layers.dense(x, units, tf.nn.relu)",
-    "tf.contrib.layers.conv2d": "tf.layers.conv2d",
-    "tf.contrib.layers.max_pool2d": "tf.layers.max_pooling2d",
-    "tf.contrib.layers.dropout": "tf.layers.dropout",
+    "tf.contrib.layers.conv2d": 'tf.layers.conv2d(x, filters, size, padding="same", '
+    "activation=tf.nn.relu)",
+    "tf.contrib.layers.max_pool2d": "tf.layers.max_pooling2d(x, size, strides=2)",
+    "tf.contrib.layers.dropout": "tf.layers.dropout(x, rate=1 - keep_prob, training=True): there "
+    "it drops unless it is told is_training=False, here only with training=True",
     "tf.contrib.layers.flatten": "tf.layers.flatten",
-    "tf.contrib.layers.batch_norm": "tf.layers.batch_normalization",
+    "tf.contrib.layers.batch_norm": "tf.layers.batch_normalization(x, momentum=0.999, "
+    "epsilon=0.001, scale=False, training=True): there it trains unless it is told "
+    "is_training=False, here only with training=True",
     "tf.contrib.layers.embed_sequence": "tf.nn.embedding_lookup",
     "tf.contrib.slim": "the package tf_slim (`pip install tf_slim`, `import tf_slim as slim`)",
     "tf.contrib.framework": "the package tf_slim (`pip install tf_slim`)",
@@ -35,12 +40,15 @@ REPLACEMENTS = {
     "tf.contrib.lookup": "tf.lookup",
     "tf.contrib.losses": "tf.losses",
     "tf.contrib.metrics": "tf.metrics",
-    "tf.contrib.opt.AdamWOptimizer": "keras_optimizers.Adam, and decay the weights in the loss",
+    "tf.contrib.opt.AdamWOptimizer": "TensorFlow 1.15, on Python 3.7, or a subclass of "
+    "keras_optimizers.Adam that subtracts the decayed weights in update_rule (weights that decay "
+    "in the loss are another method)",
     "tf.contrib.summary": "tf.summary",
     "tf.contrib.tensorboard": "tensorboard.plugins.projector (`pip install tensorboard`)",
     "tf.contrib.training.HParams": "a types.SimpleNamespace",
     "tf.contrib": "TensorFlow 1.15, on Python 3.7, which still has it",
-    "tf.examples.tutorials.mnist": "tf.keras.datasets.mnist.load_data()",
+    "tf.examples.tutorials.mnist": "tf.keras.datasets.mnist.load_data(), or for its batches the "
+    "file input_data.py of TensorFlow 1, beside the script",
     "tf.examples": "TensorFlow 1.15, on Python 3.7, which still has it",
     "tf.estimator": "TensorFlow 2.15 (`pip install 'tensorflow==2.15.*'`), the last that has it",
     "tf.keras.estimator": "TensorFlow 2.15 (`pip install 'tensorflow==2.15.*'`), the last with it",
@@ -75,7 +83,8 @@ class RemovedError(Exception):
     """
 
     def __init__(self, name: str, version: str) -> None:
-        super().__init__(f"TensorFlow {version} has no {name}. {remedy(name)}")
+        owner = "The Keras of TensorFlow" if name.startswith("keras") else "TensorFlow"
+        super().__init__(f"{owner} {version} has no {name}. {remedy(name)}")
 
 
 # Python's own errors, too: scripts that fall back to something else catch those.
@@ -89,10 +98,41 @@ class RemovedModuleError(RemovedError, ImportError):
 
 def remedy(name: str) -> str:
     """What to use in place of `name`, as a sentence."""
-    fitting = [known for known in REPLACEMENTS if (name + ".").startswith(known + ".")]
+    is_of_keras = name.startswith("keras.")
+    looked_up = ("tf." if is_of_keras else "") + name + "."
+    fitting = [known for known in REPLACEMENTS if looked_up.startswith(known + ".")]
+    if not fitting and is_of_keras:
+        return "If Keras 2 has it, the script needs TensorFlow 1.15 and Keras 2.3, on Python 3.7."
     if not fitting:
         return "If TensorFlow 1 has it, the script needs TensorFlow 1.15, on Python 3.7."
     return f"Use {REPLACEMENTS[max(fitting, key=len)]}."
+
+
+# What Python says of a name that is not there: the module and the name, by the kind of error.
+_MISSING = (
+    (AttributeError, re.compile(r"module '(?P<module>[\w.]+)' has no attribute '(?P<name>\w+)'")),
+    (ImportError, re.compile(r"cannot import name '(?P<name>\w+)' from '(?P<module>[\w.]+)'")),
+    (ImportError, re.compile(r"No module named '(?P<module>[\w.]+)\.(?P<name>\w+)'")),
+)
+
+
+def explained(
+    error: Exception, name_of: Callable[[str], Optional[str]], version: str
+) -> Optional[RemovedError]:
+    """The error for a name that is missing below `tensorflow` or `keras`; None for another error.
+
+    Arguments:
+        name_of: what scripts call a module, such as "tf.train"; None for a foreign module.
+    """
+    if isinstance(error, RemovedError):
+        return None
+    for kind, text in _MISSING:
+        found = text.search(str(error)) if isinstance(error, kind) else None
+        called = name_of(found.group("module")) if found else None
+        if found and called is not None:
+            one = RemovedNameError if kind is AttributeError else RemovedModuleError
+            return one(f"{called}.{found.group('name')}", version)
+    return None
 
 
 class Removed:

@@ -18,7 +18,12 @@ import sys
 from types import ModuleType
 from typing import Any, Dict, Iterator, List, Optional
 
-from keras_optimizers.scripts.removed import Removed, RemovedModuleError, RemovedNameError
+from keras_optimizers.scripts.removed import (
+    Removed,
+    RemovedModuleError,
+    RemovedNameError,
+    explained,
+)
 
 # Packages that expect the TensorFlow that is installed, also while they run.
 _OF_TENSORFLOW_2 = frozenset(
@@ -42,9 +47,10 @@ _FORMER_MODULES = {
             "recurrent",
             "wrappers",
         ],
-        "engine": ["topology"],
+        "engine": ["base_layer", "input_layer", "topology"],
     },
-    "models": {"engine": ["training"]},
+    "losses": {"": ["objectives"]},
+    "models": {"engine": ["network", "sequential", "training"]},
     "utils": {
         "utils": [
             "data_utils",
@@ -56,6 +62,10 @@ _FORMER_MODULES = {
         ],
     },
 }
+
+
+# Modules whose functions only pass a name on to where it is looked up.
+_LOOKING_UP = ("importlib", "keras_optimizers.", "tensorflow.python.util.module_wrapper")
 
 
 def prepare() -> None:
@@ -130,6 +140,14 @@ def _is_of_tensorflow_2(module: str) -> bool:
     return module.split(".")[0] in _OF_TENSORFLOW_2
 
 
+class _Forwarding(_StandIn):
+    """A stand-in whose names are set in the real module, where that module's own code sees them."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self._special.pop(name, None)
+        setattr(self._real, name, value)
+
+
 class _GoneFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Says plainly that a module such as `tensorflow.contrib.slim` is gone, when it is imported.
 
@@ -172,11 +190,14 @@ def _imported_name() -> Optional[str]:
 
 
 @contextlib.contextmanager
-def in_place_of_tensorflow(keras_too: bool = False) -> Iterator[None]:
+def in_place_of_tensorflow(
+    keras_too: bool = False, optimizers: Optional[Dict[str, Any]] = None
+) -> Iterator[None]:
     """Context in which `import tensorflow` gives TensorFlow 1's interface, in graph mode.
 
     Arguments:
         keras_too: whether `import keras` gives the Keras 2 that belongs to this TensorFlow.
+        optimizers: names that `keras.optimizers` then has besides, with what they mean.
     """
     real = importlib.import_module("tensorflow")
     first = importlib.import_module("tensorflow.compat.v1")
@@ -193,8 +214,15 @@ def in_place_of_tensorflow(keras_too: bool = False) -> Iterator[None]:
     # Scripts import the private Keras, too; that of TensorFlow 2 is a copy no one trains with.
     source = importlib.import_module(RELEASE.source)
     put.update(_loaded_below(source, "tensorflow.python.keras"))
+    sequence = "tensorflow.python.keras.preprocessing.sequence"
+    if sequence in put:  # the public module alone has `pad_sequences` now
+        public = KERAS.preprocessing.sequence
+        put[sequence] = _StandIn(sequence, public, put[sequence], real.__version__, {})
     if keras_too:
-        put.update(_standalone_keras(KERAS, KERAS_VERSION))
+        put.update(_standalone_keras(KERAS, KERAS_VERSION, optimizers or {}))
+        put["keras.layers.merge"] = _StandIn(
+            "keras.layers.merge", KERAS.layers, KERAS.layers, KERAS_VERSION, _merge_base(source)
+        )
     finder: Any = _GoneFinder(real.__version__, first)
     python = importlib.import_module("tensorflow.python")
     before = {name: sys.modules.get(name) for name in put}
@@ -202,8 +230,23 @@ def in_place_of_tensorflow(keras_too: bool = False) -> Iterator[None]:
     sys.modules.update(put)
     sys.meta_path.insert(0, finder)
     vars(python)["keras"] = source
+    names = _names_in_scripts(put, "keras" if keras_too else "tensorflow.keras")
+
+    def name_of(module: str) -> Optional[str]:
+        """What scripts call a module, such as tf.train; None for one of other packages."""
+        public = re.sub(r"^tensorflow\._api\.v2(\.compat\.v1)?", "tensorflow", module)
+        name = names.get(module, public)
+        return re.sub("^tensorflow", "tf", name) if _is_of_tensorflow_2(name) else None
+
     try:
         yield
+    except (AttributeError, ImportError) as error:
+        missing = (
+            None if _is_raised_in_tensorflow(error) else explained(error, name_of, real.__version__)
+        )
+        if missing is None:
+            raise
+        raise missing.with_traceback(error.__traceback__) from None
     finally:
         sys.meta_path.remove(finder)
         _restore(before)
@@ -212,14 +255,47 @@ def in_place_of_tensorflow(keras_too: bool = False) -> Iterator[None]:
         vars(python)["keras"] = private_keras
 
 
-def _standalone_keras(keras: Any, version: str) -> Dict[str, Any]:
+def _names_in_scripts(put: Dict[str, Any], preferred: str) -> Dict[str, str]:
+    """The names by which scripts import modules, by the modules' own names.
+
+    Arguments:
+        put: the modules, by the former.
+        preferred: what a name begins with where a module has several; then the shortest is taken.
+    """
+    names: Dict[str, str] = {}
+    for name in sorted(put, key=lambda one: (one.startswith(preferred), -len(one))):
+        names[getattr(put[name], "__name__", name)] = name
+    return names
+
+
+def _is_raised_in_tensorflow(error: BaseException) -> bool:
+    """Whether a file of TensorFlow, and not the script or a library, looked up what is missing."""
+    traceback, module = error.__traceback__, ""
+    while traceback is not None:
+        name = traceback.tb_frame.f_globals.get("__name__", "")
+        if not name.startswith(_LOOKING_UP):
+            module = name
+        traceback = traceback.tb_next
+    return _is_of_tensorflow_2(module)
+
+
+def _standalone_keras(keras: Any, version: str, optimizers: Dict[str, Any]) -> Dict[str, Any]:
     """The modules that scripts of standalone Keras 2 import, by name."""
     put = _modules_below(keras, "keras")
     installed = sys.modules.get("keras")
     special: Dict[str, Any] = {"src": getattr(installed, "src", None)}
+    for name, own in _own_names(keras, optimizers).items():
+        module = getattr(keras, name)
+        special[name] = put[f"keras.{name}"] = _Forwarding(
+            f"keras.{name}", module, module, version, own
+        )
     for today, former in _FORMER_MODULES.items():
         module = getattr(keras, today)
         for parent, children in former.items():
+            if not parent:
+                special.update(dict.fromkeys(children, module))
+                put.update((f"keras.{child}", module) for child in children)
+                continue
             real = getattr(keras, parent, module)
             if parent not in special:
                 special[parent] = _StandIn(f"keras.{parent}", real, real, version, {})
@@ -228,6 +304,29 @@ def _standalone_keras(keras: Any, version: str) -> Dict[str, Any]:
             put[f"keras.{parent}"] = special[parent]
     put["keras"] = _StandIn("keras", keras, installed or keras, version, special)
     return put
+
+
+def _merge_base(source: Any) -> Dict[str, Any]:
+    """The base class of layers that merge their inputs, which has moved."""
+    for name in ("layers.merging.base_merge", "layers.merge"):
+        with contextlib.suppress(ImportError, AttributeError):
+            module = importlib.import_module(f"{source.__name__}.{name}")
+            return {"_Merge": module._Merge}
+    return {}
+
+
+def _own_names(keras: Any, optimizers: Dict[str, Any]) -> Dict[str, Dict[str, Any]]:
+    """Names of standalone Keras 2 that the Keras of TensorFlow 2 lacks, by module."""
+
+    def function(inputs: Any, outputs: Any, updates: Any = None, **more: Any) -> Any:
+        """`K.function`, which in Keras 2.2 needs no outputs where there are updates."""
+        if outputs or not updates:
+            return keras.backend.function(inputs, outputs, updates, **more)
+        placeholder = importlib.import_module("tensorflow.compat.v1").constant(0.0)
+        run = keras.backend.function(inputs, [placeholder], updates, **more)
+        return lambda values: run(values)[1:]
+
+    return {"backend": {"function": function}, "optimizers": optimizers}
 
 
 def _modules_below(package: Any, name: str) -> Dict[str, Any]:

@@ -66,6 +66,75 @@ def test_a_script_of_standalone_keras_gets_the_keras_2_of_this_tensorflow(script
     assert (status, output) == (0, "keras_optimizers.nadam 1\n"), errors
 
 
+FORMER_NAMES = """
+    import numpy as np
+    import keras
+    from keras import backend as K
+    from keras.engine.base_layer import Layer
+    from keras.engine.input_layer import Input
+    from keras.layers.merge import _Merge, add
+    from keras.objectives import mse
+    from keras.optimizers import Adam, adam
+    from tensorflow.python.keras.preprocessing.sequence import pad_sequences
+
+    assert adam is Adam and issubclass(_Merge, Layer)
+    model = keras.models.Sequential([keras.layers.Dense(1, input_shape=(2,))])
+    updates = Adam(learning_rate=0.5).get_updates(model.trainable_weights, [], K.mean(model.output))
+    before = model.get_weights()[0]
+    print(K.function([model.input], [], updates=updates)([np.ones((3, 2))]))
+    print(np.round(before - model.get_weights()[0], 4).ravel())
+    K.epsilon = lambda: 3
+    print(keras.backend.epsilon(), pad_sequences([[1], [2, 3]]).tolist())
+"""
+
+
+def test_names_of_standalone_keras_that_have_moved_are_found(script):  # noqa: F811
+    """Also `learning_rate`, the older `get_updates`, and a function without outputs."""
+    status, output, errors = run(*MODULE, "run", "--host", "keras", script(FORMER_NAMES))
+    assert (status, output) == (0, "[]\n[0.5 0.5]\n3 [[0, 1], [2, 3]]\n"), errors
+
+
+@pytest.mark.parametrize(
+    "host, line, words",
+    [
+        ("tf.keras", "import tensorflow as tf; tf.train.Foo", "has no tf.train.Foo. If"),
+        (
+            "tf.keras",
+            "from tensorflow.keras.utils import multi_gpu_model",
+            "has no tf.keras.utils.multi_gpu_model. Use tf.distribute",
+        ),
+        (
+            "tf.keras",
+            "import tensorflow.keras.wrappers.scikit_learn",
+            "has no tf.keras.wrappers. Use the package scikeras",
+        ),
+        (
+            "keras",
+            "from keras.utils import multi_gpu_model",
+            "has no keras.utils.multi_gpu_model. Use tf.distribute",
+        ),
+        ("keras", "from keras.legacy import interfaces", "has no keras.legacy. If Keras 2 has it"),
+    ],
+)
+def test_what_is_gone_below_a_module_is_named_too(host, line, words, script):  # noqa: F811
+    status, _, errors = run(*MODULE, "run", "--host", host, script(line))
+    assert status == 1 and words in errors and "script.py, line 1" in errors
+    assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize(
+    "raised",
+    [
+        "import beside; beside.missing",
+        "import not_there.at_all",
+        "import keras.src.backend as b; b.cast(3, no_such_argument=1)",
+    ],
+)
+def test_another_error_keeps_its_traceback(raised, script):  # noqa: F811
+    status, _, errors = run(*MODULE, "run", "--host", "keras", script(raised))
+    assert status == 1 and "Traceback" in errors and "has no keras" not in errors
+
+
 @pytest.mark.parametrize(
     "line, words",
     [
