@@ -8,6 +8,7 @@ works, and its commands start at once, without it.
 """
 
 import importlib
+import importlib.util
 import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Dict, List
@@ -101,7 +102,12 @@ def _require_tensorflow(name: str) -> None:
     )
     try:
         import tensorflow
-    except ImportError as error:
+    except (AttributeError, ImportError) as error:
+        if importlib.util.find_spec("tensorflow") is not None:
+            raise ImportError(
+                f"keras_optimizers.{name} needs TensorFlow, which is installed and cannot be "
+                f"imported: {error}. {_repair(str(error))}{without}"
+            ) from error
         raise ImportError(
             f"keras_optimizers.{name} needs {_SUPPORTED} (this is Python {sys.version_info[0]}."
             f"{sys.version_info[1]}): {error}. Install it: `{_installation()}`. {without}"
@@ -116,6 +122,13 @@ def _require_tensorflow(name: str) -> None:
         importlib.import_module(f"{__name__}.tensorflow_private")
     except ImportError as error:
         raise ImportError(f"keras_optimizers.{name}: {error} {without}") from error
+
+
+def _repair(said: str) -> str:
+    """What helps where TensorFlow cannot be imported, as a sentence; "" where that is not known."""
+    if "numpy" not in said and "_ARRAY_API" not in said:
+        return ""
+    return "If NumPy is newer than this TensorFlow: `pip install 'numpy<2'`. "
 
 
 def _installation() -> str:

@@ -168,6 +168,21 @@ def test_run_says_that_standalone_keras_keeps_its_own_optimizers(script, tmp_pat
     assert "imports keras" not in run(*MODULE, "run", script("import beside"))[2]
 
 
+def test_a_tensorflow_that_cannot_be_imported_is_not_said_to_be_missing(script, tmp_path):
+    (tmp_path / "tensorflow").mkdir()
+    (tmp_path / "tensorflow" / "__init__.py").write_text(
+        "raise ImportError('numpy.core.umath failed to import')"
+    )
+    environment = dict(os.environ, PYTHONPATH=os.pathsep.join([str(tmp_path), *sys.path]))
+    done = subprocess.run(
+        [*MODULE, "run", script("")], stderr=subprocess.PIPE, env=environment, cwd=str(tmp_path)
+    )
+    errors = done.stderr.decode()
+    assert done.returncode == 2 and "Traceback" not in errors
+    assert "is installed and cannot be imported: numpy.core.umath failed to import." in errors
+    assert "`pip install 'numpy<2'`" in errors
+
+
 def test_a_traceback_of_run_begins_in_the_script(script):
     path = script("def fail():\n    raise KeyError('of the script')\n\n\nfail()\n")
     status, _, errors = run(*MODULE, "run", "--quiet", path)

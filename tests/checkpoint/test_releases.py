@@ -450,6 +450,21 @@ def test_an_embedding_of_keras_2_0_gets_weights_of_floats(to, tmp_path):
     assert dtype == "float32"
 
 
+def test_a_number_that_keras_2_0_wrote_as_an_array_is_written_plain(tmp_path):
+    source, target = str(tmp_path / "source.h5"), str(tmp_path / "new.h5")
+    shutil.copyfile(files.source("keras-2.2", "adam"), source)
+    alpha = {"type": "ndarray", "value": 0.25}
+    leaky = {"class_name": "LeakyReLU", "config": {"name": "leaky", "alpha": alpha}}
+    with h5py.File(source, "r+") as opened:
+        config = json.loads(hdf5.text(opened.attrs["model_config"]))
+        config["config"] = [*layers.layer_configs(config), leaky]
+        opened.attrs["model_config"] = json.dumps(config).encode()
+    migrate(source, target, "optimizer-v2", strict=True)
+    with h5py.File(target, "r") as opened:
+        found = layers.layer_configs(json.loads(hdf5.text(opened.attrs["model_config"])))[-1]
+    assert found["config"]["alpha"] == 0.25
+
+
 @pytest.mark.parametrize("version, expected", [("2.0.6", False), ("2.2.4", True)])
 @pytest.mark.parametrize("to", ["keras-optimizers", "optimizer-v2", "tf-keras-2.11", "keras-2.2"])
 def test_a_gru_says_which_kind_it_is_where_the_default_changed(to, version, expected, tmp_path):

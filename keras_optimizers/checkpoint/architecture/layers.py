@@ -133,6 +133,22 @@ def with_reset_after(config: Config) -> Config:
     return _with_each_layer(config, change)
 
 
+def with_plain_numbers(config: Config) -> Config:
+    """The config, with numbers where Keras 2.0 wrote arrays of one number (LeakyReLU's `alpha`).
+
+    The config is not changed; without such a number it is what is returned.
+    """
+
+    def change(layer: Config) -> None:
+        for name, value in layer["config"].items():
+            if isinstance(value, dict) and value.get("type") == "ndarray":
+                number = value.get("value")
+                if isinstance(number, (int, float)):
+                    layer["config"][name] = number
+
+    return _with_each_layer(config, change)
+
+
 def _with_each_layer(config: Config, change: Callable[[Config], None]) -> Config:
     """A changed copy of the config, or itself where nothing changes or it is not understood."""
     changed = copy.deepcopy(config)

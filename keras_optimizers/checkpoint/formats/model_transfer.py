@@ -8,6 +8,7 @@ from keras_optimizers.checkpoint.architecture import model_config
 from keras_optimizers.checkpoint.architecture.layers import (
     dialect,
     with_float_embeddings,
+    with_plain_numbers,
     with_reset_after,
 )
 from keras_optimizers.checkpoint.eras import dialects
@@ -76,7 +77,7 @@ def _write_architecture(
     """The architecture, where the target's Keras does not read it as the source has it."""
     if config is None:
         return
-    completed = with_float_embeddings(config)
+    completed = with_plain_numbers(with_float_embeddings(config))
     if layout.reads_older_architectures:
         completed = with_reset_after(completed)
     if not _is_readable(config, version, layout):
