@@ -145,7 +145,7 @@ WRONG_CLIPPING = [
     ({"clipnorm": 1, "global_clipnorm": 1}, ValueError, "at most one of clipnorm and global"),
     ({"clip_norm": 1}, TypeError, "Unexpected keyword argument passed to optimizer: clip_norm"),
     ({"learning_rate": 1}, TypeError, "optimizer: learning_rate.*`lr`"),
-    ({"name": "mine"}, TypeError, "optimizer: name.*have no name"),
+    ({"name": "mine"}, TypeError, "optimizer: name.*leave `name` out"),
 ]
 
 

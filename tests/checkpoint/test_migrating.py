@@ -27,6 +27,7 @@ from keras_optimizers.checkpoint.eras.layouts import LAYOUTS
 from keras_optimizers.checkpoint.formats import registry
 from keras_optimizers.checkpoint.report import Report
 from keras_optimizers.checkpoint.state import Array
+from keras_optimizers.checkpoint.storage import hdf5
 from keras_optimizers.checkpoint.storage.atomic_files import written_whole
 from tests.checkpoint import files
 from tests.checkpoint.files import problem
@@ -218,7 +219,7 @@ def lambda_model(tmp_path):
     shutil.copyfile(files.source("tf-keras-1.10", "adam"), path)
     code = {"class_name": "Lambda", "config": {"name": "own", "function": ["4wEA", None, None]}}
     with h5py.File(path, "r+") as opened:
-        config = json.loads(opened.attrs["model_config"].decode())
+        config = json.loads(hdf5.text(opened.attrs["model_config"]))
         config["config"] = [*layer_configs(config), code]
         opened.attrs["model_config"] = json.dumps(config).encode()
     return path
