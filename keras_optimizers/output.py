@@ -156,12 +156,18 @@ def check_place_of_text(path: str, checkpoints: Iterable[Optional[str]] = ()) ->
     check_place(path)
     reason = ""
     target = os.path.realpath(path)
-    if any(other and os.path.realpath(other) == target for other in checkpoints):
+    if any(other and _is_part_of(target, os.path.realpath(other)) for other in checkpoints):
         reason = "the command reads or writes a checkpoint there"
     elif os.path.isfile(target) and not _is_text(target):
         reason = "what is there is no text, and would be lost"
     if reason:
         raise OutputError(f"Cannot write {path!r}: {reason}. Give another path.")
+
+
+def _is_part_of(path: str, checkpoint: str) -> bool:
+    """Whether a file is a checkpoint's: itself, one of a prefix, or one in a directory."""
+    beginnings = (checkpoint + ".index", checkpoint + ".data-", checkpoint + os.sep)
+    return path == checkpoint or path.startswith(beginnings)
 
 
 def _is_text(path: str) -> bool:

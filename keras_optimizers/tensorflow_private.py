@@ -5,10 +5,11 @@ TensorFlow whose name begins with an underscore. What differs between versions o
 field of `tensorflow_releases.Release`.
 """
 
+import contextlib
 import importlib
 import importlib.util
 import operator
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, Iterator, List, Optional
 
 import tensorflow.compat.v1 as tf
 
@@ -96,14 +97,30 @@ def optimizer_modules() -> List[Any]:
     found = [KERAS.optimizers, LOOKUP]
     for name in RELEASE.also_imported_as:
         try:
-            keras = importlib.import_module(name)
-            imported = importlib.import_module(name + ".optimizers")
+            with _names_kept(name):
+                keras = importlib.import_module(name)
+                imported = importlib.import_module(name + ".optimizers")
         except ImportError:
             continue  # not installed
         if _is_the_host(keras):
             # The import system may make a second copy of the module that is an attribute.
             found += [keras.optimizers, imported]
     return [module for i, module in enumerate(found) if not any(module is m for m in found[:i])]
+
+
+@contextlib.contextmanager
+def _names_kept(name: str) -> Iterator[None]:
+    """Importing a module binds it to its name in its parent, which may hold another by that name.
+
+    Programs may hold, or have changed, that other one.
+    """
+    parent, _, last = name.rpartition(".")
+    before = vars(importlib.import_module(parent)).copy() if parent else {}
+    try:
+        yield
+    finally:
+        if last in before:
+            setattr(importlib.import_module(parent), last, before[last])
 
 
 def is_keras_3(keras: Any) -> bool:

@@ -260,13 +260,14 @@ def migrate(
         """Now the report also says what becomes of the model."""
         return not dry_run and not (strict and report.inexact)
 
+    before = os.stat(source) if in_place else None
     backup = back_up(source) if in_place and not dry_run else None
     try:
         with saved_model.as_file(model or source) as model_file:
             write_prepared(prepared, target, model_file, progress, write_options, is_wanted)
     except BaseException as error:
         # Never a file that has no other name: if it was replaced already, this is the old one.
-        if backup is not None and os.path.samefile(backup, source):
+        if backup is not None and before and os.path.samestat(before, os.stat(source)):
             os.remove(backup)
         if isinstance(error, NotWanted):
             return not_written

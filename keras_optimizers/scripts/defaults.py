@@ -3,7 +3,7 @@
 import contextlib
 import functools
 import inspect
-from typing import Any, Callable, Iterator, Sequence
+from typing import Any, Callable, ContextManager, Iterator, Sequence
 
 from keras_optimizers import changed_defaults
 
@@ -12,8 +12,9 @@ _REMEDY = "Give {argument} in the script, and this line goes."
 _REPLACED = {"tf.keras": "tf-1.15-v2", "keras": "keras-2.3.1"}
 
 
-@contextlib.contextmanager
-def noticed(classes: Sequence[Any], package: str, show: Callable[[str], None]) -> Iterator[None]:
+def noticed(
+    classes: Sequence[Any], package: str, show: Callable[[str], None]
+) -> ContextManager[None]:
     """While this is entered, `show` gets each such sentence once.
 
     Arguments:
@@ -22,7 +23,6 @@ def noticed(classes: Sequence[Any], package: str, show: Callable[[str], None]) -
         show: called with one sentence for a class and an argument.
     """
     changes = changed_defaults.changes_in(_REPLACED[package])
-    originals = [(one, one.__init__) for one in classes]
     shown = set()
 
     def show_once(sentence: str) -> None:
@@ -30,24 +30,25 @@ def noticed(classes: Sequence[Any], package: str, show: Callable[[str], None]) -
             shown.add(sentence)
             show(sentence)
 
-    for one, original in originals:
-        one.__init__ = _telling(one.__name__, original, changes, show_once)
-    try:
-        yield
-    finally:
-        for one, original in originals:
-            one.__init__ = original
+    return _initialized_by(
+        classes, lambda one: _telling(one.__name__, one.__init__, changes, show_once)
+    )
 
 
-@contextlib.contextmanager
-def names_of_keras_2_3(classes: Sequence[Any]) -> Iterator[None]:
+def names_of_keras_2_3(classes: Sequence[Any]) -> ContextManager[None]:
     """While this is entered, the classes also take `learning_rate`, as `lr`.
 
     For scripts of standalone Keras that run on the Keras of TensorFlow 2.
     """
+    return _initialized_by(classes, lambda one: _taking_learning_rate(one.__init__))
+
+
+@contextlib.contextmanager
+def _initialized_by(classes: Sequence[Any], make: Callable[[Any], Any]) -> Iterator[None]:
+    """While this is entered, what `make` gives for a class is its `__init__`."""
     originals = [(one, one.__init__) for one in classes]
-    for one, original in originals:
-        one.__init__ = _taking_learning_rate(original)
+    for one in classes:
+        one.__init__ = make(one)
     try:
         yield
     finally:

@@ -80,11 +80,12 @@ class RemovedError(Exception):
     Arguments:
         name: such as `tf.contrib.layers.flatten`.
         version: of the TensorFlow that is installed.
+        what_helps: a sentence in place of what `remedy` says.
     """
 
-    def __init__(self, name: str, version: str) -> None:
+    def __init__(self, name: str, version: str, what_helps: Optional[str] = None) -> None:
         owner = "The Keras of TensorFlow" if name.startswith("keras") else "TensorFlow"
-        super().__init__(f"{owner} {version} has no {name}. {remedy(name)}")
+        super().__init__(f"{owner} {version} has no {name}. {what_helps or remedy(name)}")
 
 
 # Python's own errors, too: scripts that fall back to something else catch those.
@@ -111,27 +112,42 @@ def remedy(name: str) -> str:
 # What Python says of a name that is not there: the module and the name, by the kind of error.
 _MISSING = (
     (AttributeError, re.compile(r"module '(?P<module>[\w.]+)' has no attribute '(?P<name>\w+)'")),
-    (ImportError, re.compile(r"cannot import name '(?P<name>\w+)' from '(?P<module>[\w.]+)'")),
-    (ImportError, re.compile(r"No module named '(?P<module>[\w.]+)\.(?P<name>\w+)'")),
+    (
+        ImportError,
+        re.compile(r"cannot import name '(?P<name>\w+)' from '(?P<module>[\w.]+)'(?: \(.*\))?"),
+    ),
+    (
+        ImportError,
+        re.compile(
+            r"No module named '(?P<module>[\w.]+)\.(?P<name>\w+)'(?:; '.*' is not a package)?"
+        ),
+    ),
 )
 
 
 def explained(
-    error: Exception, name_of: Callable[[str], Optional[str]], version: str
+    error: Exception,
+    name_of: Callable[[str], Optional[str]],
+    version: str,
+    is_keras_asked_for: bool,
 ) -> Optional[RemovedError]:
     """The error for a name that is missing below `tensorflow` or `keras`; None for another error.
 
     Arguments:
         name_of: what scripts call a module, such as "tf.train"; None for a foreign module.
+        is_keras_asked_for: whether `import keras` is meant to give standalone Keras 2.
     """
-    if isinstance(error, RemovedError):
+    if isinstance(error, RemovedError) or error.__cause__ is not None:
         return None
     for kind, text in _MISSING:
-        found = text.search(str(error)) if isinstance(error, kind) else None
+        found = text.fullmatch(str(error)) if isinstance(error, kind) else None
         called = name_of(found.group("module")) if found else None
         if found and called is not None:
             one = RemovedNameError if kind is AttributeError else RemovedModuleError
-            return one(f"{called}.{found.group('name')}", version)
+            needs_host = called.split(".")[0] == "keras" and not is_keras_asked_for
+            what_helps = "A script of standalone Keras needs `run --host keras`."
+            name = f"{called}.{found.group('name')}"
+            return one(name, version, what_helps if needs_host else None)
     return None
 
 

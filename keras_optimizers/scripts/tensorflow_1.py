@@ -16,7 +16,7 @@ import pkgutil
 import re
 import sys
 from types import ModuleType
-from typing import Any, Dict, Iterator, List, Optional
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from keras_optimizers.scripts.removed import (
     Removed,
@@ -140,14 +140,6 @@ def _is_of_tensorflow_2(module: str) -> bool:
     return module.split(".")[0] in _OF_TENSORFLOW_2
 
 
-class _Forwarding(_StandIn):
-    """A stand-in whose names are set in the real module, where that module's own code sees them."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        self._special.pop(name, None)
-        setattr(self._real, name, value)
-
-
 class _GoneFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Says plainly that a module such as `tensorflow.contrib.slim` is gone, when it is imported.
 
@@ -214,15 +206,10 @@ def in_place_of_tensorflow(
     # Scripts import the private Keras, too; that of TensorFlow 2 is a copy no one trains with.
     source = importlib.import_module(RELEASE.source)
     put.update(_loaded_below(source, "tensorflow.python.keras"))
-    sequence = "tensorflow.python.keras.preprocessing.sequence"
-    if sequence in put:  # the public module alone has `pad_sequences` now
-        public = KERAS.preprocessing.sequence
-        put[sequence] = _StandIn(sequence, public, put[sequence], real.__version__, {})
+    added = _moved_names(KERAS, source)
     if keras_too:
-        put.update(_standalone_keras(KERAS, KERAS_VERSION, optimizers or {}))
-        put["keras.layers.merge"] = _StandIn(
-            "keras.layers.merge", KERAS.layers, KERAS.layers, KERAS_VERSION, _merge_base(source)
-        )
+        put.update(_standalone_keras(KERAS, KERAS_VERSION))
+        added += _names_of_standalone_keras(KERAS, source, optimizers or {})
     finder: Any = _GoneFinder(real.__version__, first)
     python = importlib.import_module("tensorflow.python")
     before = {name: sys.modules.get(name) for name in put}
@@ -230,6 +217,7 @@ def in_place_of_tensorflow(
     sys.modules.update(put)
     sys.meta_path.insert(0, finder)
     vars(python)["keras"] = source
+    replaced = _add(added)
     names = _names_in_scripts(put, "keras" if keras_too else "tensorflow.keras")
 
     def name_of(module: str) -> Optional[str]:
@@ -241,13 +229,12 @@ def in_place_of_tensorflow(
     try:
         yield
     except (AttributeError, ImportError) as error:
-        missing = (
-            None if _is_raised_in_tensorflow(error) else explained(error, name_of, real.__version__)
-        )
-        if missing is None:
+        missing = explained(error, name_of, real.__version__, keras_too)
+        if missing is None or _is_raised_in_tensorflow(error):
             raise
         raise missing.with_traceback(error.__traceback__) from None
     finally:
+        _take_back(replaced)
         sys.meta_path.remove(finder)
         _restore(before)
         for name in [name for name in sys.modules if name.startswith(_GONE_MODULES)]:
@@ -279,16 +266,11 @@ def _is_raised_in_tensorflow(error: BaseException) -> bool:
     return _is_of_tensorflow_2(module)
 
 
-def _standalone_keras(keras: Any, version: str, optimizers: Dict[str, Any]) -> Dict[str, Any]:
+def _standalone_keras(keras: Any, version: str) -> Dict[str, Any]:
     """The modules that scripts of standalone Keras 2 import, by name."""
     put = _modules_below(keras, "keras")
     installed = sys.modules.get("keras")
     special: Dict[str, Any] = {"src": getattr(installed, "src", None)}
-    for name, own in _own_names(keras, optimizers).items():
-        module = getattr(keras, name)
-        special[name] = put[f"keras.{name}"] = _Forwarding(
-            f"keras.{name}", module, module, version, own
-        )
     for today, former in _FORMER_MODULES.items():
         module = getattr(keras, today)
         for parent, children in former.items():
@@ -306,27 +288,56 @@ def _standalone_keras(keras: Any, version: str, optimizers: Dict[str, Any]) -> D
     return put
 
 
-def _merge_base(source: Any) -> Dict[str, Any]:
-    """The base class of layers that merge their inputs, which has moved."""
-    for name in ("layers.merging.base_merge", "layers.merge"):
-        with contextlib.suppress(ImportError, AttributeError):
-            module = importlib.import_module(f"{source.__name__}.{name}")
-            return {"_Merge": module._Merge}
-    return {}
+# A module, a name that is missing in it, and what the name means.
+_Addition = Tuple[Any, str, Any]
 
 
-def _own_names(keras: Any, optimizers: Dict[str, Any]) -> Dict[str, Dict[str, Any]]:
-    """Names of standalone Keras 2 that the Keras of TensorFlow 2 lacks, by module."""
+def _moved_names(keras: Any, source: Any) -> List[_Addition]:
+    """Names of TensorFlow 1's private Keras that only the public one has now."""
+    name = f"{source.__name__}.preprocessing.sequence"
+    with contextlib.suppress(ImportError, AttributeError):
+        return [(importlib.import_module(name), "pad_sequences", keras.utils.pad_sequences)]
+    return []
+
+
+def _names_of_standalone_keras(
+    keras: Any, source: Any, optimizers: Dict[str, Any]
+) -> List[_Addition]:
+    """Names of standalone Keras 2 that the Keras of TensorFlow 2 has not, or has otherwise."""
+    compute = keras.backend.function
 
     def function(inputs: Any, outputs: Any, updates: Any = None, **more: Any) -> Any:
         """`K.function`, which in Keras 2.2 needs no outputs where there are updates."""
-        if outputs or not updates:
-            return keras.backend.function(inputs, outputs, updates, **more)
+        if not updates or not isinstance(outputs, (list, tuple)) or len(outputs):
+            return compute(inputs, outputs, updates, **more)
         placeholder = importlib.import_module("tensorflow.compat.v1").constant(0.0)
-        run = keras.backend.function(inputs, [placeholder], updates, **more)
+        run = compute(inputs, [placeholder], updates, **more)
         return lambda values: run(values)[1:]
 
-    return {"backend": {"function": function}, "optimizers": optimizers}
+    added: List[_Addition] = [(keras.backend, "function", function)]
+    for name in ("layers.merging.base_merge", "layers.merge"):
+        with contextlib.suppress(ImportError, AttributeError):
+            base = importlib.import_module(f"{source.__name__}.{name}")._Merge
+            added.append((keras.layers, "_Merge", base))
+            break
+    known = vars(keras.optimizers)
+    return added + [(keras.optimizers, *one) for one in optimizers.items() if one[0] not in known]
+
+
+def _add(additions: Sequence[_Addition]) -> List[_Addition]:
+    """Give modules names; what they had under these names before."""
+    before = [(module, name, vars(module).get(name)) for module, name, _ in additions]
+    for module, name, value in additions:
+        setattr(module, name, value)
+    return before
+
+
+def _take_back(before: Sequence[_Addition]) -> None:
+    for module, name, value in before:
+        if value is None:
+            delattr(module, name)
+        else:
+            setattr(module, name, value)
 
 
 def _modules_below(package: Any, name: str) -> Dict[str, Any]:

@@ -164,6 +164,15 @@ def test_a_report_takes_no_checkpoint_s_place(report, reason, tmp_path, run):
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
+def test_a_report_takes_no_file_of_a_checkpoint_that_is_written_in_the_same_run(tmp_path, run):
+    target = str(tmp_path / "model.ckpt")
+    for ending in (".index", ".data-00000-of-00001"):
+        given = ["migrate", files.source("keras-2.3", "adam"), target, "--to", "saver"]
+        status, _, errors = run(*given, "--report", target + ending)
+        assert status == 2 and "the command reads or writes a checkpoint there" in errors
+    assert os.listdir(str(tmp_path)) == []
+
+
 def test_the_target_may_stand_after_the_options(tmp_path, run):
     source, target = files.source("keras-2.3", "adam"), str(tmp_path / "t.h5")
     assert run("migrate", source, "--to", "optimizer-v2", target)[0] == 0

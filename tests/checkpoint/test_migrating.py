@@ -242,6 +242,15 @@ def test_strict_writes_nothing_where_the_model_is_lost(
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
+def test_strict_leaves_no_backup_where_there_are_no_hard_links(lambda_model, tmp_path, monkeypatch):
+    def refuse(source, target):
+        raise OSError("no hard links here")
+
+    monkeypatch.setattr(os, "link", refuse)
+    outcome = migrate(lambda_model, lambda_model, "keras-2.3", strict=True, in_place=True)
+    assert not outcome.written and os.listdir(str(tmp_path)) == ["lambda.h5"]
+
+
 def test_a_dry_run_says_that_the_model_is_lost(lambda_model, tmp_path, capfd):
     target = str(tmp_path / "target.h5")
     given = ["migrate", lambda_model, target, "--to", "keras-2.3"]

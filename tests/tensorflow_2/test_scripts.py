@@ -114,6 +114,7 @@ def test_names_of_standalone_keras_that_have_moved_are_found(script):  # noqa: F
             "has no keras.utils.multi_gpu_model. Use tf.distribute",
         ),
         ("keras", "from keras.legacy import interfaces", "has no keras.legacy. If Keras 2 has it"),
+        ("tf.keras", "from keras.layers.core import Dense", "Keras needs `run --host keras`."),
     ],
 )
 def test_what_is_gone_below_a_module_is_named_too(host, line, words, script):  # noqa: F811
@@ -122,17 +123,49 @@ def test_what_is_gone_below_a_module_is_named_too(host, line, words, script):  #
     assert "Traceback" not in errors
 
 
+USES_OF_MODULES = """
+    import importlib
+    import keras.backend
+    from keras.backend import *
+    from keras.layers.merge import *
+    from keras.optimizers import *
+    from keras import backend as K
+    from unittest import mock
+
+    print(SGD is Adam, concatenate is not None, callable(placeholder))
+    fed = K.placeholder((2,))
+    print(K.function([fed], fed * 2)([[1.0, 2.0]]))
+    with mock.patch("keras.backend.epsilon", lambda: 3):
+        print(K.epsilon())
+    print(K.epsilon() < 1, "Adam" in vars(keras.optimizers))
+    K.mine = 3
+    del K.mine
+"""
+
+
+def test_modules_of_keras_are_modules(script):  # noqa: F811
+    """With stars, patches and a single output, as scripts use them."""
+    path = script(USES_OF_MODULES)
+    status, output, errors = run(*MODULE, "run", "--host", "keras", path)
+    assert status == 0, errors
+    assert output == "False True True\n2.0\n3\nTrue True\n"
+
+
 @pytest.mark.parametrize(
     "raised",
     [
         "import beside; beside.missing",
-        "import not_there.at_all",
-        "import keras.src.backend as b; b.cast(3, no_such_argument=1)",
+        "import beside; from beside import missing",
+        "raise ImportError(\"cannot import name 'a' from 'keras.b'\") from ValueError('true')",
+        "raise AttributeError(\"module 'keras.utils' has no attribute 'a', says my library\")",
+        # Raised by TensorFlow's own code, about its own module.
+        "import keras.src.backend as own; own.tf = own; own.sum(3)",
     ],
 )
 def test_another_error_keeps_its_traceback(raised, script):  # noqa: F811
     status, _, errors = run(*MODULE, "run", "--host", "keras", script(raised))
-    assert status == 1 and "Traceback" in errors and "has no keras" not in errors
+    assert status == 1 and "Traceback" in errors
+    assert f"TensorFlow {tf.__version__} has no" not in errors
 
 
 @pytest.mark.parametrize(

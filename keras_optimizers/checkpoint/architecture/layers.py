@@ -127,8 +127,10 @@ def with_reset_after(config: Config) -> Config:
         own = layer["config"]
         if class_of(layer) in ("GRU", "GRUCell"):
             own.setdefault("reset_after", False)
-        elif isinstance(own.get("cell"), dict):
-            change(own["cell"])
+            return
+        for cell in [own.get("cell"), *(own.get("cells") or [])]:
+            if isinstance(cell, dict):
+                change(cell)
 
     return _with_each_layer(config, change)
 
@@ -151,15 +153,15 @@ def with_plain_numbers(config: Config) -> Config:
 
 def _with_each_layer(config: Config, change: Callable[[Config], None]) -> Config:
     """A changed copy of the config, or itself where nothing changes or it is not understood."""
-    changed = copy.deepcopy(config)
     try:
+        changed = copy.deepcopy(config)
         for layer in layer_order(config):
             place: Any = changed
             for step in layer.path:
                 place = place[step]
             if isinstance(place["config"], dict):
                 change(place)
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
         return config
     return config if changed == config else changed
 

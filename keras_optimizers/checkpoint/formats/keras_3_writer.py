@@ -164,7 +164,7 @@ def _write_layers(
                 f"{len(places)} in Keras 3: they cannot be told apart."
             )
         for name, place in zip(names, places):
-            value = values.get(name.split(":")[0]) or turned.get(name)
+            value = values.get(name.split(":")[0]) or turned.get((layer_name, name))
             if value is None:
                 group.copy(f"{layer_name}/{name}", target, place)
             else:

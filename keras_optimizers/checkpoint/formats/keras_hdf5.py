@@ -6,7 +6,7 @@ Root attributes `model_config` and `training_config` (JSON), groups `model_weigh
 
 import json
 import os
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 from keras_optimizers.checkpoint.architecture import theano_kernels
 from keras_optimizers.checkpoint.architecture.layers import (
@@ -42,6 +42,7 @@ class WholeModel:
         except OSError as error:
             raise CheckpointError(f"Cannot read {path!r}: {error.strerror or error}.") from error
         self.file = hdf5.open_checked(path, size, path)
+        self._turned: Optional[Dict[Tuple[str, str], Array]] = None
 
     def __enter__(self) -> "WholeModel":
         return self
@@ -67,22 +68,35 @@ class WholeModel:
         groups = (self.file, self.file.get("model_weights"))
         return "theano" in [hdf5.optional_text(one, "backend") for one in groups if one is not None]
 
-    def turned_kernels(self) -> Dict[str, Array]:
-        """The kernels that Theano has turned, as other backends have them, by the weight's name.
+    def turned_kernels(self) -> Dict[Tuple[str, str], Array]:
+        """The kernels that Theano has turned, as other backends have them.
 
-        Empty for a file of another backend.
+        By the outermost layer and the weight's name. Empty for a file of another backend.
+
+        Raises:
+            CheckpointError: If which they are cannot be told.
         """
+        if self._turned is None:
+            self._turned = dict(self._find_turned())
+        return self._turned
+
+    def _find_turned(self) -> Iterator[Tuple[Tuple[str, str], Array]]:
         group = self._weights()
         if group is None or not self.is_of_theano:
-            return {}
-        layers = theano_kernels.turned_layers(self.architecture())
-        found = {}
+            return
+        layers = theano_kernels.kernel_layers(self.architecture())
         for layer_name in hdf5.names(group, "layer_names"):
             for name in hdf5.names(group[layer_name], "weight_names"):
                 array = hdf5.array(group[layer_name][name], self.path)
-                if theano_kernels.is_turned(name, layer_name, array.shape, layers):
-                    found[name] = theano_kernels.turned(array)
-        return found
+                is_turned = theano_kernels.is_turned(name, layer_name, array.shape, layers)
+                if is_turned is None:
+                    raise CheckpointError(
+                        f"Cannot read {self.path!r}: Keras on Theano wrote it, where kernels of "
+                        f"convolutions are turned, and whether {name!r} is one cannot be told. "
+                        "Load it in Keras 2.0 to 2.3 on TensorFlow, and save it there."
+                    )
+                if is_turned:
+                    yield (layer_name, name), theano_kernels.Turned(array)
 
     def json_attribute(self, name: str) -> Optional[Dict[str, Any]]:
         """A root attribute that holds a JSON object; None where it is missing."""
@@ -128,7 +142,7 @@ class WholeModel:
                 is_frozen = layer_name in frozen or any(part in frozen for part in parts[:-1])
                 if parts[-1] in _STATISTICS or is_frozen:
                     trainable = False
-                array = turned.get(name) or hdf5.array(layer[name], self.path)
+                array = turned.get((layer_name, name)) or hdf5.array(layer[name], self.path)
                 found.append(Candidate(plain, array, trainable))
         return found
 
@@ -238,7 +252,8 @@ def read_model(model: WholeModel, known_class: Optional[str]) -> OptimizerState:
     if releases.numbers_of(version)[:1] == (1,):
         raise CheckpointError(
             f"Cannot read {path!r}: Keras {version} wrote it, and files of Keras 1 are not read. "
-            "Load it in a Keras from 2.0 to 2.2, and save it there."
+            "Keras 2.0 to 2.2 loads the model and can save it; whether it carries the optimizer's "
+            "state over was not tried."
         )
     layout = releases.layout_of(config, version, [weight.name for weight in weights])
     release = releases.release_of(layout, version)
@@ -262,7 +277,14 @@ def read_model(model: WholeModel, known_class: Optional[str]) -> OptimizerState:
         state.has_embeddings = embeddings
         return state
     content = _parse_weights(release, layout, class_name, options, weights, candidates, path)
-    if _turn_slots(content, model):
+    shifted = theano_kernels.shifted_layers(model.architecture()) if model.is_of_theano else []
+    if shifted:
+        left_out["padding"] = (
+            f'of {", ".join(shifted)}: with padding="same" and an even kernel_size Theano pads on '
+            "the other side, so the model computes something else on other backends"
+        )
+    _turn_slots(content)
+    if model.turned_kernels():
         notes.append(
             "Keras on Theano wrote the file: kernels of convolutions, and their slots, are turned "
             "by 180 degrees, as other backends need them."
@@ -296,14 +318,13 @@ def read_model(model: WholeModel, known_class: Optional[str]) -> OptimizerState:
     return state
 
 
-def _turn_slots(content: Content, model: WholeModel) -> bool:
-    """Turn the slots of kernels that Theano has turned; whether there are such kernels."""
-    names = {name.split(":")[0] for name in model.turned_kernels()}
+def _turn_slots(content: Content) -> None:
+    """Turn the slots of kernels that Theano has turned."""
+    names = {one.name for one in content.parameters if isinstance(one.value, theano_kernels.Turned)}
     for arrays in content.slots.values():
         for name in names.intersection(arrays):
             if len(arrays[name].shape) >= 3:  # an unused third group is smaller
-                arrays[name] = theano_kernels.turned(arrays[name])
-    return bool(names)
+                arrays[name] = theano_kernels.Turned(arrays[name])
 
 
 def _parse_weights(

@@ -60,10 +60,8 @@ def _from_hdf5(source: str, target: Any, layout: Layout, report: Report) -> Dict
         for name in model.file:
             if name != "optimizer_weights":
                 model.file.copy(name, target)
-        for layer in (target.get("model_weights") or {}).values():
-            for name, array in model.turned_kernels().items():
-                if name in layer:
-                    layer[name][...] = array.read()
+        for (layer_name, name), array in model.turned_kernels().items():
+            target["model_weights"][layer_name][name][...] = array.read()
         held = model.keras_version
         _write_architecture(target, model.architecture(), held, layout, report)
         # Always: single releases of one family order slots, or clip, otherwise.

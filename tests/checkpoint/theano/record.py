@@ -3,8 +3,8 @@
     python tests/checkpoint/theano/record.py             # in the environment of `tox -e theano`
     python tests/checkpoint/theano/record.py --compare   # with what is committed
 
-Writes model.h5 and expected.npz: the predictions when the model was saved, and those after ten
-more steps.
+Writes plain.h5 and recurrent.h5, and expected.npz: the predictions when each was saved, and those
+after ten more steps.
 """
 
 import argparse
@@ -16,6 +16,7 @@ import numpy as np
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 SAVE_AFTER, MORE = 5, 10
+MODELS = ("plain", "recurrent")
 
 
 def batch(step):
@@ -24,8 +25,11 @@ def batch(step):
     return random.uniform(-1, 1, (4, 6, 6, 2)), random.uniform(-1, 1, (4, 3))
 
 
-def build(keras):
-    """Every kind of convolution, wrapped and nested ones too, and layers beside them."""
+def build(keras, name):
+    """Convolutions, wrapped and nested ones too, and layers beside them.
+
+    Keras 3 has no file of the recurrent model that this package writes.
+    """
     layers = keras.layers
     nested = keras.models.Sequential(
         [layers.Conv2D(2, (2, 3), activation="tanh", input_shape=(5, 5, 3))], name="nested"
@@ -37,8 +41,11 @@ def build(keras):
     value = layers.Conv2DTranspose(2, (2, 3), activation="tanh")(value)
     value = layers.SeparableConv2D(3, 2, activation="tanh")(value)
     value = layers.Conv2D(2, (2, 2), activation="tanh")(value)
-    value = layers.Reshape((3, 3, 2, 1))(value)
-    value = layers.Conv3D(2, (2, 3, 1), activation="tanh")(value)
+    value = layers.Reshape((2, 3, 3, 1))(value)
+    if name == "recurrent":
+        value = layers.ConvLSTM2D(2, (3, 3), padding="same", return_sequences=True)(value)
+    value = layers.Conv3DTranspose(1, (2, 1, 2), activation="tanh")(value)
+    value = layers.Conv3D(2, (2, 2, 1), activation="tanh")(value)
     value = layers.Flatten()(value)
     model = keras.models.Model(given, layers.Dense(3)(value))
     random = np.random.RandomState(7)
@@ -54,15 +61,17 @@ def record(folder):
     )  # without a compiler, so without a BLAS to link
     import keras
 
-    model = build(keras)
-    model.compile(keras.optimizers.Adam(lr=0.01, amsgrad=True, decay=0.01), "mse")
-    for step in range(SAVE_AFTER):
-        model.train_on_batch(*batch(step))
-    model.save(os.path.join(folder, "model.h5"))
-    expected = {"saved": model.predict(batch(0)[0])}
-    for step in range(SAVE_AFTER, SAVE_AFTER + MORE):
-        model.train_on_batch(*batch(step))
-    expected["final"] = model.predict(batch(0)[0])
+    expected = {}
+    for name in MODELS:
+        model = build(keras, name)
+        model.compile(keras.optimizers.Adam(lr=0.01, amsgrad=True, decay=0.01), "mse")
+        for step in range(SAVE_AFTER):
+            model.train_on_batch(*batch(step))
+        model.save(os.path.join(folder, name + ".h5"))
+        expected[name + "_saved"] = model.predict(batch(0)[0])
+        for step in range(SAVE_AFTER, SAVE_AFTER + MORE):
+            model.train_on_batch(*batch(step))
+        expected[name + "_final"] = model.predict(batch(0)[0])
     np.savez(os.path.join(folder, "expected.npz"), **expected)
 
 
@@ -74,14 +83,15 @@ def differences(folder, other):
     one, two = (np.load(os.path.join(place, "expected.npz")) for place in (folder, other))
     for name in one.files:
         found[name] = float(np.max(np.abs(one[name] - two[name])))
-    paths = [os.path.join(place, "model.h5") for place in (folder, other)]
-    with h5py.File(paths[0], "r") as mine, h5py.File(paths[1], "r") as others:
+    for model in MODELS:
+        paths = [os.path.join(place, model + ".h5") for place in (folder, other)]
+        with h5py.File(paths[0], "r") as mine, h5py.File(paths[1], "r") as others:
 
-        def compare(name, item):
-            if isinstance(item, h5py.Dataset):
-                found[name] = float(np.max(np.abs(item[()] - others[name][()])))
+            def compare(name, item, model=model, others=others):
+                if isinstance(item, h5py.Dataset):
+                    found[model + "/" + name] = float(np.max(np.abs(item[()] - others[name][()])))
 
-        mine.visititems(compare)
+            mine.visititems(compare)
     return found
 
 
