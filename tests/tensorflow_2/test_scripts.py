@@ -159,7 +159,7 @@ def test_modules_of_keras_are_modules(script):  # noqa: F811
         "raise ImportError(\"cannot import name 'a' from 'keras.b'\") from ValueError('true')",
         "raise AttributeError(\"module 'keras.utils' has no attribute 'a', says my library\")",
         # Raised by TensorFlow's own code, about its own module.
-        "import keras.src.backend as own; own.tf = own; own.sum(3)",
+        f"import {RELEASE.source}.backend as own; own.tf = own; own.sum(3)",
     ],
 )
 def test_another_error_keeps_its_traceback(raised, script):  # noqa: F811
