@@ -1,6 +1,7 @@
 """What TensorFlow keeps private is imported in one file."""
 
 import ast
+import importlib
 import os
 
 import pytest
@@ -33,6 +34,17 @@ def test_no_other_file_imports_private_modules():
                 importing.add(os.path.relpath(path, PACKAGE))
     assert importing == set()
     assert list(imported_by("from tensorflow.python import keras")) == ["tensorflow.python.keras"]
+
+
+def test_importing_a_module_leaves_its_name_in_the_parent_as_it_was(tmp_path, monkeypatch):
+    """Scripts may hold, or have changed, the module that `tf.compat.v1.keras` is."""
+    (tmp_path / "a_parent").mkdir()
+    (tmp_path / "a_parent" / "__init__.py").write_text("child = 'the one that programs know'\n")
+    (tmp_path / "a_parent" / "child.py").write_text("")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with tensorflow_private._names_kept("a_parent.child"):
+        importlib.import_module("a_parent.child")
+    assert importlib.import_module("a_parent").child == "the one that programs know"
 
 
 @pytest.mark.parametrize("version", ["1.14.0", "2.3.1"])

@@ -20,14 +20,12 @@ from keras_optimizers.checkpoint import (
     verification,
     write,
 )
-from keras_optimizers.checkpoint.architecture.layers import layer_configs
 from keras_optimizers.checkpoint.confirmation import differences
 from keras_optimizers.checkpoint.eras import layouts, weight_lists
 from keras_optimizers.checkpoint.eras.layouts import LAYOUTS
 from keras_optimizers.checkpoint.formats import registry
 from keras_optimizers.checkpoint.report import Report
 from keras_optimizers.checkpoint.state import Array
-from keras_optimizers.checkpoint.storage import hdf5
 from keras_optimizers.checkpoint.storage.atomic_files import written_whole
 from tests.checkpoint import files
 from tests.checkpoint.files import problem
@@ -213,15 +211,9 @@ def test_a_dry_run_reports_and_writes_nothing(tmp_path, capfd):
 @pytest.fixture
 def lambda_model(tmp_path):
     """A file whose state fits anywhere, with a layer that only its own era's Python code builds."""
-    import h5py
-
     path = str(tmp_path / "lambda.h5")
     shutil.copyfile(files.source("tf-keras-1.10", "adam"), path)
-    code = {"class_name": "Lambda", "config": {"name": "own", "function": ["4wEA", None, None]}}
-    with h5py.File(path, "r+") as opened:
-        config = json.loads(hdf5.text(opened.attrs["model_config"]))
-        config["config"] = [*layer_configs(config), code]
-        opened.attrs["model_config"] = json.dumps(config).encode()
+    files.add_layers(path, files.LAMBDA)
     return path
 
 

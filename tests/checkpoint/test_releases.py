@@ -455,10 +455,7 @@ def test_a_number_that_keras_2_0_wrote_as_an_array_is_written_plain(tmp_path):
     shutil.copyfile(files.source("keras-2.2", "adam"), source)
     alpha = {"type": "ndarray", "value": 0.25}
     leaky = {"class_name": "LeakyReLU", "config": {"name": "leaky", "alpha": alpha}}
-    with h5py.File(source, "r+") as opened:
-        config = json.loads(hdf5.text(opened.attrs["model_config"]))
-        config["config"] = [*layers.layer_configs(config), leaky]
-        opened.attrs["model_config"] = json.dumps(config).encode()
+    files.add_layers(source, leaky)
     migrate(source, target, "optimizer-v2", strict=True)
     with h5py.File(target, "r") as opened:
         found = layers.layer_configs(json.loads(hdf5.text(opened.attrs["model_config"])))[-1]
@@ -476,11 +473,8 @@ def test_a_gru_says_which_kind_it_is_where_the_default_changed(to, version, expe
     wrapped = {"class_name": "Bidirectional", "config": {"layer": dict(gru, config={"units": 3})}}
     if expected:
         gru["config"]["reset_after"] = True
+    files.add_layers(source, gru, cell, wrapped)
     with h5py.File(source, "r+") as opened:
-        config = json.loads(hdf5.text(opened.attrs["model_config"]))
-        kept = layers.layer_configs(config)
-        config["config"] = [*kept, gru, cell, wrapped]
-        opened.attrs["model_config"] = json.dumps(config).encode()
         for group in (opened, opened["model_weights"]):
             group.attrs["keras_version"] = version.encode()
     migrate(source, target, to)
